@@ -1,0 +1,133 @@
+package immutable
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tahoe/storage"
+)
+
+// An Answer is what one server said when it was asked about the shares of a file.
+type Answer struct {
+	Server string             // the server's name
+	Shares []storage.ShareNum // the shares that it holds or took
+	Err    error              // why it gave none, or lost them; nil when it simply had nothing
+}
+
+func (a Answer) String() string {
+	switch {
+	case a.Err != nil:
+		return a.Server + ": " + a.Err.Error()
+	case len(a.Shares) == 0:
+		return a.Server + ": no shares"
+	default:
+		return a.Server + ": " + count(len(a.Shares), "share")
+	}
+}
+
+// maxAnswers is how many servers' answers an error spells out.
+const maxAnswers = 12
+
+func answersText(answers []Answer) string {
+	var b strings.Builder
+	for i, a := range answers[:min(len(answers), maxAnswers)] {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(a.String())
+	}
+	if more := len(answers) - maxAnswers; more > 0 {
+		b.WriteString("; and " + count(more, "other server"))
+	}
+	return b.String()
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// UnhappyError reports that the shares of a file could not be spread over enough servers. Nothing of the upload is kept.
+type UnhappyError struct {
+	Needed, Happy, Total int // what was asked for
+	Happiness            int // what could be reached: servers of which any Needed can rebuild the file
+	Servers              int // servers that hold or would take at least one share
+	Placed               int // shares that found a server
+	Answers              []Answer
+}
+
+func (e *UnhappyError) Error() string {
+	s := e.reason() + "; " + strconv.Itoa(e.Placed) + " of " + count(e.Total, "share") + " found a place"
+	if len(e.Answers) > 0 {
+		s += " (" + answersText(e.Answers) + ")"
+	}
+	return s
+}
+
+func (e *UnhappyError) reason() string {
+	want := fmt.Sprintf("the upload asks for at least %s of which any %d can rebuild the file", count(e.Happy, "server"), e.Needed)
+	switch {
+	case e.Servers < e.Needed:
+		return fmt.Sprintf("only %s can hold shares, and %s", count(e.Servers, "server"), want)
+	case e.Happiness < e.Needed:
+		return fmt.Sprintf("%s can hold shares, but so unevenly that not every %d of them could rebuild the file, and %s", count(e.Servers, "server"), e.Needed, want)
+	default:
+		return fmt.Sprintf("shares can be spread over %s only, and %s", count(e.Happiness, "server"), want)
+	}
+}
+
+// Unwrap gives what went wrong at each server.
+func (e *UnhappyError) Unwrap() []error { return answerErrors(e.Answers) }
+
+// NotEnoughSharesError reports that fewer good shares of a file were found than it takes to rebuild it.
+type NotEnoughSharesError struct {
+	Have, Need int
+	Asked      []Answer
+}
+
+func (e *NotEnoughSharesError) Error() string {
+	s := fmt.Sprintf("found %d good shares, and %d are needed to rebuild the file", e.Have, e.Need)
+	if e.Have == 1 {
+		s = fmt.Sprintf("found 1 good share, and %d are needed to rebuild the file", e.Need)
+	}
+	if len(e.Asked) == 0 {
+		return s + "; no server could be asked"
+	}
+	return s + "; asked " + count(len(e.Asked), "server") + " (" + answersText(e.Asked) + ")"
+}
+
+// Unwrap gives what went wrong at each server.
+func (e *NotEnoughSharesError) Unwrap() []error { return answerErrors(e.Asked) }
+
+func answerErrors(answers []Answer) []error {
+	var errs []error
+	for _, a := range answers {
+		if a.Err != nil {
+			errs = append(errs, a.Err)
+		}
+	}
+	return errs
+}
+
+// CorruptShareError reports a share that does not verify. It is never fatal by itself: its server is advised, and
+// another share is tried.
+type CorruptShareError struct {
+	Server string
+	Index  storage.Index
+	Share  storage.ShareNum
+	Part   string // which part of the share: "block 3", "URI extension block", …
+	Err    error  // what is wrong with it; may be nil
+}
+
+func (e *CorruptShareError) Error() string {
+	s := fmt.Sprintf("share %d of %s on %s is corrupt in its %s", e.Share, e.Index.Abbrev(), e.Server, e.Part)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *CorruptShareError) Unwrap() error { return e.Err }
