@@ -1,0 +1,71 @@
+package happiness
+
+// A matching pairs servers with shares, one to one. It grows by augmenting paths, which rearrange it but never
+// unmatch a server.
+type matching struct {
+	shareOf  map[int]int // server → share
+	serverOf map[int]int // share → server
+	size     int
+}
+
+func newMatching(servers int) *matching {
+	return &matching{shareOf: make(map[int]int, servers), serverOf: make(map[int]int, servers)}
+}
+
+// augmentAll tries to match each of the chosen servers over the given edges, in order.
+func (m *matching) augmentAll(servers []Server, chosen func(Server) bool, edges func(server int) []int) {
+	for s := range servers {
+		if _, matched := m.shareOf[s]; !matched && chosen(servers[s]) {
+			m.augment(s, edges)
+		}
+	}
+}
+
+// augment matches server s if it can: breadth first, so that no depth of rearrangement costs stack.
+func (m *matching) augment(s int, edges func(server int) []int) bool {
+	from := map[int]int{} // share → the server that would take it
+	queue := []int{s}
+	for len(queue) > 0 {
+		server := queue[0]
+		queue = queue[1:]
+		for _, share := range edges(server) {
+			if _, seen := from[share]; seen {
+				continue
+			}
+			from[share] = server
+			owner, taken := m.serverOf[share]
+			if !taken {
+				m.flip(s, share, from)
+				return true
+			}
+			queue = append(queue, owner)
+		}
+	}
+	return false
+}
+
+// flip hands the shares along the path that ends at share back to server s.
+func (m *matching) flip(s, share int, from map[int]int) {
+	for {
+		server := from[share]
+		previous, had := m.shareOf[server]
+		m.shareOf[server], m.serverOf[share] = share, server
+		if server == s || !had {
+			m.size++
+			return
+		}
+		share = previous
+	}
+}
+
+// placement is the matching as a list of servers by share.
+func (m *matching) placement(total int) []int {
+	p := make([]int, total)
+	for share := range p {
+		p[share] = Nowhere
+		if s, ok := m.serverOf[share]; ok {
+			p[share] = s
+		}
+	}
+	return p
+}
