@@ -1,0 +1,157 @@
+package grid
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"tahoe/storage"
+)
+
+var errNeverConnected = errors.New("not connected yet")
+
+// A guard is a server's storage as callers see it. It names the server in errors, and tells the broker about answers and
+// doubts.
+type guard struct {
+	name   string
+	vitals *vitals
+	next   func() storage.Server // nil result: there is none yet
+	doubt  func()                // a call failed so that the server may be gone
+}
+
+func newGuard(name string, v *vitals) *guard {
+	return &guard{name: name, vitals: v, next: func() storage.Server { return nil }, doubt: func() {}}
+}
+
+// patience is how long a call may have gone unanswered when its caller gives up, before that counts against the server.
+const patience = 2 * time.Second
+
+// call runs one operation.
+func (g *guard) call(ctx context.Context, op string, f func(storage.Server) error) error {
+	s := g.next()
+	if s == nil {
+		return &ServerError{Server: g.name, Op: op, Err: errNeverConnected}
+	}
+	return g.during(ctx, op, func() error { return f(s) })
+}
+
+// during runs a part of an operation that is under way already.
+func (g *guard) during(ctx context.Context, op string, f func() error) error {
+	begun := g.vitals.clock.Now()
+	err := f()
+	if err == nil || err == io.EOF {
+		g.vitals.answered()
+		return err
+	}
+	return g.judge(ctx, op, err, g.vitals.clock.Now().Sub(begun))
+}
+
+// judge decides what an error says about the server, and wraps it unless it is the caller's own.
+func (g *guard) judge(ctx context.Context, op string, err error, took time.Duration) error {
+	switch own, ours := errors.AsType[*sourceError](err); {
+	case ours:
+		return own.err
+	case isAnswer(err):
+		g.vitals.answered()
+	case ctx.Err() == nil || took >= patience:
+		g.doubt()
+	}
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) &&
+		!errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &ServerError{Server: g.name, Op: op, Err: err}
+}
+
+// answers are the errors with which a server that lives refuses something.
+func answers() []error {
+	return []error{
+		storage.ErrNotFound, storage.ErrConflict, storage.ErrBadSecret, storage.ErrNoSpace, storage.ErrReadOnly,
+		storage.ErrRange, storage.ErrTooLarge, storage.ErrMalformed, storage.ErrIncomplete,
+	}
+}
+
+func isAnswer(err error) bool {
+	for _, a := range answers() {
+		if errors.Is(err, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Version asks the server, and remembers the answer.
+func (g *guard) Version(ctx context.Context) (v storage.Version, err error) {
+	err = g.call(ctx, "version", func(s storage.Server) error {
+		v, err = s.Version(ctx)
+		return err
+	})
+	if err == nil {
+		g.vitals.change(func(s *Status) { s.Version = v })
+	}
+	return v, err
+}
+
+func (g *guard) Allocate(ctx context.Context, i storage.Index, a storage.Allocation) (out storage.Allocated, err error) {
+	err = g.call(ctx, "allocate shares", func(s storage.Server) error {
+		out, err = s.Allocate(ctx, i, a)
+		return err
+	})
+	if err != nil {
+		return storage.Allocated{}, err
+	}
+	guarded := make(map[storage.ShareNum]storage.Writer, len(out.Writers))
+	for n, w := range out.Writers {
+		guarded[n] = &writer{g, w}
+	}
+	out.Writers = guarded
+	return out, nil
+}
+
+func (g *guard) Buckets(ctx context.Context, i storage.Index) (out map[storage.ShareNum]storage.Reader, err error) {
+	err = g.call(ctx, "list shares", func(s storage.Server) error {
+		out, err = s.Buckets(ctx, i)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	guarded := make(map[storage.ShareNum]storage.Reader, len(out))
+	for n, r := range out {
+		guarded[n] = &reader{g, r}
+	}
+	return guarded, nil
+}
+
+func (g *guard) Slot(ctx context.Context, i storage.Index) (out []storage.ShareNum, err error) {
+	err = g.call(ctx, "list mutable shares", func(s storage.Server) error {
+		out, err = s.Slot(ctx, i)
+		return err
+	})
+	return out, err
+}
+
+func (g *guard) ReadSlot(ctx context.Context, i storage.Index, shares []storage.ShareNum, spans []storage.Span) (out map[storage.ShareNum][][]byte, err error) {
+	err = g.call(ctx, "read mutable shares", func(s storage.Server) error {
+		out, err = s.ReadSlot(ctx, i, shares, spans)
+		return err
+	})
+	return out, err
+}
+
+func (g *guard) TestAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite) (out storage.SlotResult, err error) {
+	err = g.call(ctx, "write mutable shares", func(s storage.Server) error {
+		out, err = s.TestAndWrite(ctx, i, w)
+		return err
+	})
+	return out, err
+}
+
+func (g *guard) AddLease(ctx context.Context, i storage.Index, l storage.LeaseSecrets) error {
+	return g.call(ctx, "add lease", func(s storage.Server) error { return s.AddLease(ctx, i, l) })
+}
+
+func (g *guard) AdviseCorrupt(ctx context.Context, c storage.Corruption) error {
+	return g.call(ctx, "advise of a corrupt share", func(s storage.Server) error { return s.AdviseCorrupt(ctx, c) })
+}
