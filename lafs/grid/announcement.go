@@ -125,15 +125,17 @@ func (a Announcement) MarshalText() ([]byte, error) { return []byte(a.String()),
 const maxName = 100
 
 // clean makes a stranger's name fit to be printed on one line.
-func clean(s string) string {
+func clean(s string) string { return cleanTo(s, maxName) }
+
+func cleanTo(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return -1
 	}, strings.ToValidUTF8(s, ""))
-	if r := []rune(s); len(r) > maxName {
-		s = string(r[:maxName-1]) + "…"
+	if r := []rune(s); len(r) > limit {
+		s = string(r[:limit-1]) + "…"
 	}
 	return strings.TrimSpace(s)
 }

@@ -13,7 +13,9 @@ type ServerError struct {
 	Err    error
 }
 
-func (e *ServerError) Error() string { return "server " + e.Server + ": " + e.Op + ": " + e.Err.Error() }
+func (e *ServerError) Error() string {
+	return "server " + e.Server + ": " + e.Op + ": " + e.Err.Error()
+}
 
 // Unwrap returns what went wrong.
 func (e *ServerError) Unwrap() error { return e.Err }

@@ -17,11 +17,13 @@ type guard struct {
 	name   string
 	vitals *vitals
 	next   func() storage.Server // nil result: there is none yet
-	doubt  func()                // a call failed so that the server may be gone
+
+	failed   func() // a call failed so that the server may be gone
+	answered func() // a call was answered
 }
 
 func newGuard(name string, v *vitals) *guard {
-	return &guard{name: name, vitals: v, next: func() storage.Server { return nil }, doubt: func() {}}
+	return &guard{name: name, vitals: v, next: func() storage.Server { return nil }, failed: func() {}, answered: func() {}}
 }
 
 // patience is how long a call may have gone unanswered when its caller gives up, before that counts against the server.
@@ -41,10 +43,15 @@ func (g *guard) during(ctx context.Context, op string, f func() error) error {
 	begun := g.vitals.clock.Now()
 	err := f()
 	if err == nil || err == io.EOF {
-		g.vitals.answered()
+		g.alive()
 		return err
 	}
 	return g.judge(ctx, op, err, g.vitals.clock.Now().Sub(begun))
+}
+
+func (g *guard) alive() {
+	g.vitals.answered()
+	g.answered()
 }
 
 // judge decides what an error says about the server, and wraps it unless it is the caller's own.
@@ -53,9 +60,9 @@ func (g *guard) judge(ctx context.Context, op string, err error, took time.Durat
 	case ours:
 		return own.err
 	case isAnswer(err):
-		g.vitals.answered()
+		g.alive()
 	case ctx.Err() == nil || took >= patience:
-		g.doubt()
+		g.failed()
 	}
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) &&
 		!errors.Is(err, context.DeadlineExceeded) {

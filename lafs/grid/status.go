@@ -46,7 +46,7 @@ type Status struct {
 	LastSeen time.Time // the last answer; zero when there was none
 	NextTry  time.Time // the next sign of life is due, when nothing happens before
 	Version  storage.Version
-	LastErr  string // one sentence: why it is not connected, or was not the last time
+	LastErr  string // one sentence: why it is not connected
 }
 
 // Text is the state in one sentence.
