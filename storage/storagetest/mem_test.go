@@ -14,3 +14,7 @@ func TestMem(t *testing.T) {
 func TestMemLimited(t *testing.T) {
 	storagetest.Run(t, func(testing.TB) storage.Server { return storagetest.NewMem(storagetest.Config{Capacity: 1 << 24}) })
 }
+
+func BenchmarkMem(b *testing.B) {
+	storagetest.Bench(b, func(testing.TB) storage.Server { return storagetest.NewMem(storagetest.Config{}) })
+}
