@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,7 +100,7 @@ func TestBudgetServesInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var order []int64
+		var j journal
 		for _, n := range []int64{8, 1, 3} { // 1 and 3 would fit now, and wait behind 8
 			go func() {
 				release, err := b.Acquire(t.Context(), n)
@@ -107,7 +108,7 @@ func TestBudgetServesInOrder(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				order = append(order, n)
+				j.add(strconv.FormatInt(n, 10))
 				time.Sleep(time.Second)
 				release()
 			}()
@@ -124,9 +125,10 @@ func TestBudgetServesInOrder(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		slices.Sort(order[:2]) // these two were granted together
-		if !slices.Equal(order, []int64{1, 8, 3}) || b.InUse() != 0 {
-			t.Errorf("order %v, %d in use; want 8 and 1 before 3, 0", order, b.InUse())
+		slices.Sort(j.lines[:2]) // these two were granted together
+		j.want(t, "1", "8", "3")
+		if got := b.InUse(); got != 0 {
+			t.Errorf("%d in use at the end, want 0", got)
 		}
 	})
 }
