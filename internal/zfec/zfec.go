@@ -45,10 +45,13 @@ func New(k, n int) (*Code, error) {
 	return codes.get([2]int{k, n}, func() (*Code, error) { return newCode(k, n) })
 }
 
-func newCode(k, n int, options ...reedsolomon.Option) (*Code, error) {
+func newCode(k, n int) (*Code, error) { return compute(k, n, parityRows(k, n)) }
+
+// compute makes a code of its parity rows. Tests give options of the library, to try each way it computes.
+func compute(k, n int, parity [][]byte, options ...reedsolomon.Option) (*Code, error) {
 	c := &Code{
 		k: k, n: n,
-		parity:   parityRows(k, n),
+		parity:   parity,
 		decoders: newRecent[pattern, reedsolomon.Encoder](keptDecoders),
 		// Segments are encoded on several cores at once; splitting one segment over cores as well only costs.
 		options: append([]reedsolomon.Option{reedsolomon.WithMaxGoroutines(1), reedsolomon.WithInversionCache(false)}, options...),
