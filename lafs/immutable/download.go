@@ -1,0 +1,113 @@
+package immutable
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tahoe/caps"
+	"tahoe/internal/taghash"
+	"tahoe/lafs/grid"
+	"tahoe/reactor"
+	"tahoe/storage"
+)
+
+// DownloaderConfig sets up a Downloader. Servers, Pool and Budget are needed.
+type DownloaderConfig struct {
+	Servers grid.Servers
+	Pool    *reactor.Pool
+	Budget  *reactor.Budget
+	Log     *slog.Logger // nil: no log
+
+	Hedge        time.Duration // how long a server may keep others waiting until another one takes over; 0: 2 s
+	QueryTimeout time.Duration // how long a server may take to list its shares; 0: 6 s
+	Patience     time.Duration // how long a Read goes on while nothing at all happens; 0: 7 s
+	Window       int64         // bytes of the file that a Read fetches ahead of its writer; 0: 8 MiB
+}
+
+// A Downloader reads CHK files.
+type Downloader struct {
+	DownloaderConfig
+}
+
+// NewDownloader makes a Downloader.
+func NewDownloader(c DownloaderConfig) *Downloader {
+	orDefault(&c.Hedge, 2*time.Second)
+	orDefault(&c.QueryTimeout, 6*time.Second)
+	orDefault(&c.Patience, 7*time.Second)
+	orDefault(&c.Window, 8<<20)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Downloader{c}
+}
+
+func orDefault[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+// A File is a file that can be read, any range of it, by several goroutines at once. It remembers what its reads learnt:
+// who has which shares, and the verified UEB and hash trees, at 32 bytes a segment for each share in use and once more
+// for the file. It holds no connection and no goroutine, so there is nothing to close.
+type File struct {
+	d     *Downloader
+	chk   caps.CHK
+	index storage.Index
+	turn  chan struct{} // held by whoever fetches the ciphertext hash tree
+
+	mu       sync.Mutex // guards what follows, what shares hold, and the state of every fetch; never held in a wait
+	truth    truth
+	segments []taghash.Hash // leaves of the ciphertext hash tree; nil until they are known
+	shares   []*share
+	answers  map[grid.ServerID]*Answer // what each server said last
+}
+
+// Open makes a File of a capability. It asks nobody.
+func (d *Downloader) Open(c caps.CHK) *File {
+	return &File{d: d, chk: c, index: c.Index(), turn: make(chan struct{}, 1), answers: make(map[grid.ServerID]*Answer)}
+}
+
+// Size is the size of the file in bytes.
+func (f *File) Size() int64 { return f.chk.Size() }
+
+// Read writes n bytes of the file from off on to w, in order, in pieces of at most a segment. A range that ends behind
+// the end of the file ends there, one that begins there is empty; a negative one is storage.ErrRange. Nothing is written
+// before it is verified, and nothing at all before k shares have proved themselves. An error of w ends the Read and is
+// returned; too few good shares are a *NotEnoughSharesError.
+//
+// When Read returns, nothing that it started is still running.
+func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) error {
+	if off < 0 || n < 0 {
+		return fmt.Errorf("read %d bytes at %d of a file of %d bytes: %w", n, off, f.Size(), storage.ErrRange)
+	}
+	off = min(off, f.Size())
+	n = min(n, f.Size()-off)
+	if n == 0 {
+		return nil
+	}
+	key := f.chk.Key()
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		return fmt.Errorf("make cipher: %w", err)
+	}
+	return f.fetch(ctx, block, off, off+n, w)
+}
+
+// fetch runs one Read from start to end, and owns every goroutine of it.
+func (f *File) fetch(ctx context.Context, block cipher.Block, off, end int64, w io.Writer) error {
+	run, cancel := context.WithCancelCause(ctx)
+	x := &fetch{f: f, block: block, off: off, end: end, ctx: run, cancel: cancel,
+		outer: context.WithoutCancel(ctx), changed: make(chan struct{}), gone: make(map[*share]bool), stalls: make(map[*share]int)}
+	defer x.advisers.Wait()
+	defer x.running.Wait()
+	defer cancel(errReadOver)
+	return x.run(w)
+}

@@ -1,0 +1,233 @@
+package immutable
+
+import (
+	"context"
+	"crypto/cipher"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"tahoe/lafs/grid"
+	"tahoe/lafs/immutable/layout"
+	"tahoe/storage"
+)
+
+// A fetch is one Read under way.
+//
+// It has k lanes. A lane has one share at a time, opens one stream over the share's blocks of the range, and puts its
+// block of one segment after the other into the slots of a window that moves with the writer. When its share fails or
+// stalls, the lane takes another one and goes on with the segment it was at; no two lanes put the same share number into
+// a slot. Whoever fills a slot's k-th block starts the goroutine that decodes, checks and decrypts the segment. The caller's
+// goroutine writes finished segments in order. A searcher asks servers while lanes want for shares, a watcher notices
+// what stands still.
+//
+// Memory, taken from the budget at once: window × (segment + what of k blocks has to lie beside it) and the hash trees.
+type fetch struct {
+	f        *File
+	block    cipher.Block
+	off, end int64 // the range, within the file and not empty
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	outer    context.Context // the caller's, but without its end: for advice
+	running  sync.WaitGroup
+	advisers sync.WaitGroup
+
+	// What follows is guarded by f.mu.
+	changed chan struct{} // closed, and replaced, when any of it changes
+	search  search
+	lanes   []*lane
+	gone    map[*share]bool // failed in this Read
+	stalls  map[*share]int
+	begun   bool // k shares were known once
+	window  window
+	watch   watch
+}
+
+var (
+	errReadOver = errors.New("the read is over")
+	errStalled  = errors.New("no answer in time")
+)
+
+func (x *fetch) run(w io.Writer) error {
+	f := x.f
+	g, err := x.expected()
+	if err != nil {
+		return err
+	}
+	release, err := f.d.Budget.Acquire(x.ctx, x.memory(g))
+	if err != nil {
+		return err
+	}
+	defer func() { release() }()
+
+	x.start()
+	if err := x.await(x.ctx, func() bool { return f.truth.known() }); err != nil {
+		return err
+	}
+	if actual := f.proved().g; actual != g {
+		release()
+		x.pause(true)
+		if release, err = f.d.Budget.Acquire(x.ctx, x.memory(actual)); err != nil {
+			release = func() {}
+			return err
+		}
+		x.pause(false)
+		g = actual
+	}
+	x.openWindow(g)
+	return x.deliver(w)
+}
+
+// proved is what is known of the file.
+func (f *File) proved() truth {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.truth
+}
+
+// expected is the geometry of the file, or what it most likely is: that of today's segment size.
+func (x *fetch) expected() (layout.Geometry, error) {
+	if t := x.f.proved(); t.known() {
+		return t.g, nil
+	}
+	c := x.f.chk
+	return layout.NewGeometry(c.Needed(), c.Total(), c.Size(), maxSegmentToday)
+}
+
+// maxSegmentToday is the maximal segment size with which files are written since 2023.
+const maxSegmentToday = 1 << 20
+
+// start starts the lanes and those who look after them.
+func (x *fetch) start() {
+	f := x.f
+	f.mu.Lock()
+	x.search.begin(f)
+	for i := range f.chk.Needed() {
+		x.lanes = append(x.lanes, &lane{x: x, id: i})
+	}
+	f.mu.Unlock()
+	x.running.Go(x.searching)
+	x.running.Go(x.watching)
+	for _, l := range x.lanes {
+		x.running.Go(l.run)
+	}
+}
+
+// memory is what the Read needs at most: its window, shares that are read whole, and the hash trees.
+func (x *fetch) memory(g layout.Geometry) int64 {
+	k := int64(g.Needed)
+	slot := g.SegmentSize + min(k, int64(g.Total)-k)*g.BlockSize
+	return int64(x.slots(g))*slot + k*min(wholeShare, g.ShareDataSize()) + (k+1)*g.TreeSize()
+}
+
+// slots is how many segments are in flight: enough to keep streams busy while segments are decoded and written.
+func (x *fetch) slots(g layout.Geometry) int {
+	first, last := x.segments(g)
+	return min(last-first+1, int(min(max(x.f.d.Window/g.SegmentSize, 2), 32)))
+}
+
+// segments are the first and the last segment of the range.
+func (x *fetch) segments(g layout.Geometry) (first, last int) {
+	return int(x.off / g.SegmentSize), int((x.end - 1) / g.SegmentSize)
+}
+
+// signal wakes all who wait. f.mu is held.
+func (x *fetch) signal() {
+	close(x.changed)
+	x.changed = make(chan struct{})
+}
+
+// await returns nil when done says so, which is asked with f.mu held, and the cause when ctx ends.
+func (x *fetch) await(ctx context.Context, done func() bool) error {
+	for {
+		x.f.mu.Lock()
+		ok := done() // which may signal, so that x.changed is read after it
+		changed := x.changed
+		x.f.mu.Unlock()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// usable says whether s may serve this Read. f.mu is held.
+func (x *fetch) usable(s *share) bool {
+	return !s.corrupt && !x.gone[s] && (!s.noUEB || x.f.truth.known())
+}
+
+// have is the number of different shares of which a copy is usable. f.mu is held.
+func (x *fetch) have() int {
+	var seen [storage.MaxShares]bool
+	n := 0
+	for _, s := range x.f.shares {
+		if x.usable(s) && !seen[s.num] {
+			seen[s.num] = true
+			n++
+		}
+	}
+	return n
+}
+
+// giveUp ends the Read because there are too few good shares. f.mu is held.
+func (x *fetch) giveUp() {
+	for _, l := range x.lanes {
+		if l.share != nil && l.still > 0 {
+			x.gone[l.share] = true
+			x.f.blame(l.share, errStalled)
+		}
+	}
+	e := &NotEnoughSharesError{Have: min(x.have(), x.f.chk.Needed()), Need: x.f.chk.Needed()}
+	for _, s := range x.search.asked {
+		if a := x.f.answers[s.ID()]; a != nil {
+			e.Asked = append(e.Asked, *a)
+			continue
+		}
+		e.Asked = append(e.Asked, Answer{Server: s.Name(), Err: errStalled})
+	}
+	x.cancel(e)
+}
+
+// blame takes note of what went wrong with a share for the error message of a Read that fails. f.mu is held.
+func (f *File) blame(s *share, err error) {
+	a := f.answers[s.server.ID()]
+	if a == nil || a.Err != nil {
+		return
+	}
+	next := *a
+	next.Err = err
+	if p, ok := errors.AsType[*partError](err); ok {
+		next.Err = &CorruptShareError{Server: s.name, Index: f.index, Share: storage.ShareNum(s.num), Part: p.part, Err: p.err}
+	}
+	f.answers[s.server.ID()] = &next
+}
+
+// found takes the answer of a server. A share that was known gets the new reader and another chance, unless it is
+// corrupt. f.mu is held.
+func (x *fetch) found(server *grid.Server, readers map[storage.ShareNum]storage.Reader) {
+	f := x.f
+	a := &Answer{Server: server.Name()}
+	for num, r := range readers {
+		if num < 0 || int(num) >= f.chk.Total() {
+			continue
+		}
+		a.Shares = append(a.Shares, num)
+		i := slices.IndexFunc(f.shares, func(s *share) bool { return s.server.ID() == server.ID() && s.num == int(num) })
+		if i >= 0 {
+			f.shares[i].r, f.shares[i].server = r, server
+			delete(x.gone, f.shares[i])
+			continue
+		}
+		f.shares = append(f.shares, &share{server: server, num: int(num), name: server.Name(), r: r})
+	}
+	slices.Sort(a.Shares)
+	f.answers[server.ID()] = a
+	x.watch.progress++
+}

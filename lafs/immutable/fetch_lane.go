@@ -1,0 +1,277 @@
+package immutable
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"tahoe/internal/taghash"
+	"tahoe/lafs/immutable/layout"
+	"tahoe/storage"
+)
+
+// A lane supplies one block of every segment. It belongs to its goroutine but for the fields that are marked; those are
+// guarded by the mutex of the File.
+type lane struct {
+	x     *fetch
+	id    int
+	meter meter
+
+	// Guarded.
+	share    *share                  // in use; nil between two
+	stop     context.CancelCauseFunc // takes the share away
+	segment  int                     // the next one to fill, once the lane has filled one
+	reading  bool                    // waits for its server, and not for the writer
+	starving bool                    // finds no share
+	seen     int64                   // the meter at the watcher's last look
+	still    int                     // looks without a byte
+	behind   int                     // looks at which all other blocks of the segment were there
+}
+
+// run fills the lane's part of all segments of the range, or ends with the fetch.
+func (l *lane) run() {
+	for {
+		ctx, stop := context.WithCancelCause(l.x.ctx)
+		s := l.take(stop)
+		if s == nil {
+			stop(nil)
+			return
+		}
+		err := l.serve(ctx, s)
+		over := l.drop(s, err)
+		stop(nil)
+		if over {
+			return
+		}
+	}
+}
+
+// take waits for a share. It is nil when the fetch is over, which take brings about when no share can be hoped for.
+func (l *lane) take(stop context.CancelCauseFunc) (s *share) {
+	x := l.x
+	err := x.await(x.ctx, func() bool {
+		if s = x.candidate(l); s != nil {
+			l.share, l.stop, l.reading, l.starving = s, stop, true, false
+			l.still, l.behind = 0, 0
+			return true
+		}
+		if !l.starving {
+			l.starving = true
+			x.signal()
+		}
+		if x.search.over() && x.hopeless() {
+			x.giveUp()
+		}
+		return false
+	})
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// hopeless says whether nothing that is under way can make an unusable share usable. f.mu is held.
+func (x *fetch) hopeless() bool {
+	if x.f.truth.known() {
+		return true
+	}
+	for _, l := range x.lanes {
+		if l.share != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// candidate is the best share that l could take, nil when there is none. Shares of servers that serve no lane come
+// before others, so that a file comes from many servers at once; healthy ones come before all. f.mu is held.
+func (x *fetch) candidate(l *lane) *share {
+	if !x.begun && x.have() < x.f.chk.Needed() {
+		return nil
+	}
+	x.begun = true
+	var best *share
+	var bestRank [3]int
+	for _, s := range x.f.shares {
+		if !x.usable(s) || !x.fits(l, s) {
+			continue
+		}
+		rank := [3]int{s.faults, x.load(s), min(s.num/x.f.chk.Needed(), 1)}
+		if best == nil || compareRanks(rank, bestRank) < 0 {
+			best, bestRank = s, rank
+		}
+	}
+	return best
+}
+
+func compareRanks(a, b [3]int) int {
+	return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]), cmp.Compare(a[2], b[2]))
+}
+
+// load is the number of lanes that s's server serves. f.mu is held.
+func (x *fetch) load(s *share) int {
+	n := 0
+	for _, l := range x.lanes {
+		if l.share != nil && l.share.server.ID() == s.server.ID() {
+			n++
+		}
+	}
+	return n
+}
+
+// fits says whether l can use s from its segment on: no other lane has put, or will put, the same block into a slot, and
+// the block that l needs next was not found wrong. f.mu is held.
+func (x *fetch) fits(l *lane, s *share) bool {
+	if l.share == s {
+		return false
+	}
+	for _, other := range x.lanes {
+		if other != l && other.share != nil && other.share.num == s.num {
+			return false
+		}
+	}
+	if !x.f.truth.known() {
+		return true
+	}
+	at := l.position(x.f.truth.g)
+	for segment := at; segment < at+len(x.window.slots); segment++ {
+		if slot := x.window.slot(segment); slot != nil && slot.blocks[s.num] != nil {
+			return false
+		}
+	}
+	return !s.bad[at]
+}
+
+// position is the segment that l fills next. f.mu is held.
+func (l *lane) position(g layout.Geometry) int { return max(l.segment, int(l.x.off/g.SegmentSize)) }
+
+// drop ends the use of a share, and says whether the lane is done: with its work, or with the fetch.
+func (l *lane) drop(s *share, err error) (over bool) {
+	x := l.x
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	l.share, l.stop, l.reading = nil, nil, false
+	if err == nil || x.ctx.Err() != nil {
+		return true
+	}
+	segment := 0
+	if x.f.truth.known() {
+		segment = l.position(x.f.truth.g)
+	}
+	s.fault(err, segment)
+	switch p, corrupt := errors.AsType[*partError](err); {
+	case corrupt:
+		x.advise(s, p)
+	case errors.Is(err, errStalled):
+		x.stalls[s]++
+		x.gone[s] = x.stalls[s] > 1
+	default:
+		x.gone[s] = true
+	}
+	x.f.blame(s, err)
+	x.signal()
+	x.f.d.Log.Warn("share dropped", "index", x.f.index.Abbrev(), "server", s.name, "share", s.num, "err", err)
+	return false
+}
+
+// serve fills slots with the blocks of s to the end of the range. A connection that breaks after some blocks is opened
+// once more: it may have been idle for as long as the writer stalled.
+func (l *lane) serve(ctx context.Context, s *share) error {
+	body, err := l.open(ctx, s)
+	for err == nil {
+		var filled int
+		filled, err = l.pump(ctx, s, l.x.blockHashes(s), body)
+		_ = body.Close()
+		if err == nil {
+			return nil
+		}
+		if _, corrupt := errors.AsType[*partError](err); corrupt || filled == 0 || ctx.Err() != nil {
+			return err
+		}
+		body, err = l.openBlocks(ctx, s)
+	}
+	return err
+}
+
+// blockHashes are the hashes of the blocks of a share that has proved itself.
+func (x *fetch) blockHashes(s *share) []taghash.Hash {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	return s.blocks
+}
+
+// pump moves blocks from body to slots, once they are verified against their hashes.
+func (l *lane) pump(ctx context.Context, s *share, hashes []taghash.Hash, body io.Reader) (filled int, err error) {
+	x := l.x
+	for {
+		slot, segment, err := l.wait(ctx)
+		if err != nil || slot == nil {
+			return filled, err
+		}
+		block := slot.blockBuffer(x.window.g, segment, l.id, s.num)
+		if err := readFull(body, block, &l.meter); err != nil {
+			if errors.Is(err, errShortShare) {
+				err = &partError{blockPart(segment), err}
+			}
+			return filled, err
+		}
+		var bad error
+		if err := x.f.d.Pool.Do(ctx, func() { bad = verifyBlock(segment, block, hashes[segment]) }); err != nil {
+			return filled, err
+		}
+		if bad != nil {
+			return filled, bad
+		}
+		x.fill(slot, segment, s.num, block)
+		l.advance(segment + 1)
+		filled++
+	}
+}
+
+// wait returns the slot that the lane fills next, nil behind the end of the range.
+func (l *lane) wait(ctx context.Context) (s *slot, segment int, err error) {
+	win := &l.x.window
+	err = l.x.await(ctx, func() bool {
+		done := false
+		if win.open {
+			segment = l.position(win.g)
+			s = win.slot(segment)
+			done = segment > win.last
+		}
+		l.reading = s != nil
+		return s != nil || done
+	})
+	return s, segment, err
+}
+
+func (l *lane) advance(segment int) {
+	l.x.f.mu.Lock()
+	defer l.x.f.mu.Unlock()
+	l.segment, l.still, l.behind = segment, 0, 0
+}
+
+// adviceTimeout bounds how long the end of a Read waits for servers to take notice of their corrupt shares.
+const adviceTimeout = 2 * time.Second
+
+// advise tells a server, once for each part, that its share is corrupt. It goes on in the background, also when the Read
+// has all that it needs; Read waits for it. f.mu is held.
+func (x *fetch) advise(s *share, p *partError) {
+	if s.advised[p.part] {
+		return
+	}
+	if s.advised == nil {
+		s.advised = make(map[string]bool)
+	}
+	s.advised[p.part] = true
+	c := storage.Corruption{Kind: storage.KindImmutable, Index: x.f.index, Share: storage.ShareNum(s.num), Reason: p.Error()}
+	server := s.server
+	x.advisers.Go(func() {
+		ctx, cancel := context.WithTimeout(x.outer, adviceTimeout)
+		defer cancel()
+		if err := server.Storage().AdviseCorrupt(ctx, c); err != nil {
+			x.f.d.Log.Warn("advice not taken", "index", c.Index.Abbrev(), "server", s.name, "share", s.num, "err", err)
+		}
+	})
+}

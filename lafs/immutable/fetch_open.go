@@ -1,0 +1,358 @@
+package immutable
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"tahoe/internal/taghash"
+	"tahoe/lafs/immutable/layout"
+	"tahoe/storage"
+)
+
+// The sizes that decide how a share is opened.
+const (
+	wholeShare = 64 << 10              // shares up to this size are read by one request, all of them
+	smallTree  = 32 << 10              // ciphertext hash trees up to this size are read from every share
+	maxTree    = 4 << 20               // larger ones are not read before the UEB has proved their size
+	maxUEB     = layout.MaxUEBSize + 8 // with its length
+	moreUEB    = 256                   // by how much a UEB may be longer than today's without a request of its own
+	maxHead    = 4 << 10
+)
+
+// A guess says where the parts of a share are believed to be. For a share of today's making they are there.
+type guess struct {
+	g layout.Geometry
+	l layout.Layout
+}
+
+// parts are what was read of a share, unverified.
+type parts struct {
+	head []byte // its start; nil when that was not asked for
+	at   int64  // where tail starts
+	tail []byte
+	body io.ReadCloser // the blocks from the lane's segment to the end of the range
+}
+
+// section is what was read of a section of the share, shorter where that ends.
+func (p *parts) section(offset, size int64) []byte {
+	if offset < p.at || offset >= p.at+int64(len(p.tail)) {
+		return nil
+	}
+	b := p.tail[offset-p.at:]
+	return b[:min(size, int64(len(b)))]
+}
+
+// open makes a share prove itself, and returns the stream of its blocks from the lane's segment on. One round trip does
+// for a share that is where it should be: its hash trees and its first blocks are asked for at the same time.
+func (l *lane) open(ctx context.Context, s *share) (io.ReadCloser, error) {
+	if l.x.provedShare(s) {
+		return l.openBlocks(ctx, s)
+	}
+	p, err := l.x.guess()
+	if err != nil {
+		return nil, err
+	}
+	r := l.x.reader(s)
+	for range 4 {
+		read, err := l.request(ctx, r, p)
+		if err != nil {
+			return nil, err
+		}
+		next, err := l.judge(ctx, s, r, p, read)
+		if err == nil && next == nil {
+			err = l.segmentHashes(ctx)
+		}
+		if err == nil && next == nil {
+			return read.body, nil
+		}
+		_ = read.body.Close()
+		if err != nil {
+			return nil, err
+		}
+		p = *next
+	}
+	return nil, &partError{partHeader, errContradiction}
+}
+
+var errContradiction = errors.New("it contradicts the rest of the share")
+
+// segmentHashes waits for the hashes of the segments, and does not count as waiting for the lane's share meanwhile.
+func (l *lane) segmentHashes(ctx context.Context) error {
+	f := l.x.f
+	f.mu.Lock()
+	l.reading = false
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		l.reading = true
+	}()
+	return l.x.needSegmentHashes(ctx, &l.meter)
+}
+
+// reader is how s is read now.
+func (x *fetch) reader(s *share) storage.Reader {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	return s.r
+}
+
+func (x *fetch) provedShare(s *share) bool {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	return s.proved() && x.f.segments != nil
+}
+
+// openBlocks opens the stream of blocks of a share that has proved itself.
+func (l *lane) openBlocks(ctx context.Context, s *share) (io.ReadCloser, error) {
+	f := l.x.f
+	f.mu.Lock()
+	r, p, first := s.r, guess{f.truth.g, s.layout}, l.position(f.truth.g)
+	f.mu.Unlock()
+	return openSpan(ctx, r, l.x.blockSpan(p, first))
+}
+
+func (x *fetch) blockSpan(p guess, first int) storage.Span {
+	_, last := x.segments(p.g)
+	from, to := p.l.Data+p.g.BlockOffset(first), p.l.Data+p.g.BlockOffset(last+1)
+	return storage.Span{Offset: from, Size: to - from}
+}
+
+// guess is the canonical place of everything, by what is known of the file or else by what it most likely is.
+func (x *fetch) guess() (guess, error) {
+	g, err := x.expected()
+	if err != nil {
+		return guess{}, err
+	}
+	size := layout.UEBSize(g)
+	if t := x.f.proved(); t.known() {
+		size = t.uebSize
+	}
+	l, err := g.Layout(size)
+	return guess{g, l}, err
+}
+
+// request reads what p says the lane needs: a small share whole, of others the hash trees and the UEB, and at the same
+// time the beginning of the blocks.
+func (l *lane) request(ctx context.Context, r storage.Reader, p guess) (*parts, error) {
+	x := l.x
+	x.f.mu.Lock()
+	known, first, tree := x.f.truth.known(), l.position(p.g), x.f.segments == nil
+	x.f.mu.Unlock()
+	end := p.l.ShareSize()
+	if !known {
+		end += moreUEB
+	}
+	blocks := x.blockSpan(p, first)
+	if end <= wholeShare {
+		return l.requestWhole(ctx, r, end, blocks)
+	}
+	read := &parts{at: p.l.BlockHashes}
+	if tree && (p.g.TreeSize() <= smallTree || l.id == 0) {
+		read.at = p.l.CiphertextHashes
+	}
+	if !known && p.g.TreeSize() > maxTree {
+		read.at = p.l.UEB
+	}
+	head := int64(0)
+	if first == 0 && p.l.Data <= maxHead {
+		head = p.l.Data
+		blocks = storage.Span{Size: blocks.End()}
+	}
+	return read, l.requestBoth(ctx, r, read, storage.Span{Offset: read.at, Size: max(end-read.at, 0)}, blocks, head)
+}
+
+func (l *lane) requestWhole(ctx context.Context, r storage.Reader, size int64, blocks storage.Span) (*parts, error) {
+	b, err := readSpan(ctx, r, storage.Span{Size: size}, &l.meter)
+	if err != nil {
+		return nil, err
+	}
+	read := &parts{head: b[:min(len(b), layout.MaxHeaderSize)], tail: b}
+	read.body = io.NopCloser(bytes.NewReader(read.section(blocks.Offset, blocks.Size)))
+	return read, nil
+}
+
+// requestBoth reads the tail while it opens the blocks, and the header off the front of these.
+func (l *lane) requestBoth(ctx context.Context, r storage.Reader, read *parts, tail, blocks storage.Span, head int64) error {
+	var tails sync.WaitGroup
+	var tailErr error
+	tails.Go(func() { read.tail, tailErr = readSpan(ctx, r, tail, &l.meter) })
+	body, err := openSpan(ctx, r, blocks)
+	if err == nil && head > 0 {
+		read.head = make([]byte, head)
+		var n int
+		n, err = readUpTo(body, read.head, &l.meter, false)
+		read.head = read.head[:n]
+	}
+	tails.Wait()
+	read.body = body
+	if err = firstError(err, tailErr); err != nil && body != nil {
+		_ = body.Close()
+	}
+	return err
+}
+
+// judge verifies what was read. It returns nil when the share has proved itself, or where to look next. Parts that are
+// wrong but not needed, since other shares have them too, are reported and otherwise ignored.
+func (l *lane) judge(ctx context.Context, s *share, r storage.Reader, p guess, read *parts) (next *guess, err error) {
+	x := l.x
+	if err := x.judgeUEB(s, p, read); err != nil {
+		return l.relocate(ctx, s, r, p, read, err)
+	}
+	t := x.f.proved()
+	canonical, err := t.g.Layout(t.uebSize)
+	if err != nil {
+		return nil, err
+	}
+	if t.g != p.g || read.at > p.l.BlockHashes {
+		return &guess{t.g, canonical}, nil
+	}
+	var blocks []taghash.Hash
+	var bad error
+	if err := x.f.d.Pool.Do(ctx, func() {
+		blocks, bad = verifyShare(t, s.num, read.section(p.l.ShareHashes, int64(p.l.ChainSize())), read.section(p.l.BlockHashes, t.g.TreeSize()))
+	}); err != nil {
+		return nil, err
+	}
+	if bad != nil {
+		return l.elsewhere(ctx, r, p, read, canonical, bad)
+	}
+	x.judgeHeader(s, p, read)
+	x.judgeCiphertextTree(s, t, p, read)
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	s.layout, s.blocks = p.l, blocks
+	x.watch.progress++
+	return nil, nil
+}
+
+// judgeUEB learns from the share's UEB what it proves about the file, unless that is known already. Then a wrong UEB is
+// reported, and no error.
+func (x *fetch) judgeUEB(s *share, p guess, read *parts) error {
+	f := x.f
+	t, err := verifyUEB(p.l, read.section(p.l.UEB, maxUEB), f.chk.UEBHash(), f.chk.Needed(), f.chk.Total(), f.chk.Size())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		if !f.truth.known() {
+			f.truth = t
+			x.signal()
+		}
+		return nil
+	}
+	if !f.truth.known() {
+		return err
+	}
+	if c, wrong := f.truth.g.Layout(f.truth.uebSize); wrong == nil && c == p.l && read.at <= p.l.UEB {
+		x.adviseError(s, err)
+	}
+	return nil
+}
+
+// adviseError advises of what err says. f.mu is held.
+func (x *fetch) adviseError(s *share, err error) {
+	if p, ok := errors.AsType[*partError](err); ok {
+		s.faults++
+		x.advise(s, p)
+	}
+}
+
+// relocate follows the header to the UEB, since that is not where it was looked for. Older files have it elsewhere.
+func (l *lane) relocate(ctx context.Context, s *share, r storage.Reader, p guess, read *parts, failed error) (*guess, error) {
+	h, err := l.header(ctx, r, read)
+	if err != nil {
+		return nil, err
+	}
+	if sameOffsets(h, p.l) {
+		return nil, failed
+	}
+	b, err := readSpan(ctx, r, storage.Span{Offset: h.UEB, Size: maxUEB}, &l.meter)
+	if err != nil {
+		return nil, err
+	}
+	q := guess{p.g, h}
+	if err := l.x.judgeUEB(s, q, &parts{at: h.UEB, tail: b}); err != nil {
+		return nil, err
+	}
+	t := l.x.f.proved()
+	return &guess{t.g, withUEBSize(h, t.uebSize)}, nil
+}
+
+// elsewhere follows the header when the hash trees are not where they were looked for.
+func (l *lane) elsewhere(ctx context.Context, r storage.Reader, p guess, read *parts, canonical layout.Layout, failed error) (*guess, error) {
+	if !sameOffsets(p.l, canonical) {
+		if v2 := p.g.LayoutV2(p.l.UEBSize); !sameOffsets(p.l, v2) {
+			return nil, &partError{partHeader, errContradiction}
+		}
+		return nil, failed
+	}
+	h, err := l.header(ctx, r, read)
+	if err != nil {
+		return nil, failed
+	}
+	if sameOffsets(h, p.l) {
+		return nil, failed
+	}
+	return &guess{p.g, withUEBSize(h, p.l.UEBSize)}, nil
+}
+
+// header is the share's header, which is read now if it was not before.
+func (l *lane) header(ctx context.Context, r storage.Reader, read *parts) (layout.Layout, error) {
+	if read.head == nil {
+		var err error
+		if read.head, err = readSpan(ctx, r, storage.Span{Size: layout.MaxHeaderSize}, &l.meter); err != nil {
+			return layout.Layout{}, err
+		}
+	}
+	h, err := layout.ParseHeader(read.head)
+	if err != nil {
+		return layout.Layout{}, &partError{partHeader, err}
+	}
+	return h, nil
+}
+
+// judgeHeader reports a header that is not the one of p, where everything else was found.
+func (x *fetch) judgeHeader(s *share, p guess, read *parts) {
+	if read.head == nil {
+		return
+	}
+	h, err := layout.ParseHeader(read.head)
+	if err == nil {
+		if want := p.l; withUEBSize(h, want.UEBSize) == want && h.BlockSize == p.g.BlockSize && h.DataSize == p.g.ShareDataSize() {
+			return
+		}
+		err = errContradiction
+	}
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	x.adviseError(s, &partError{partHeader, err})
+}
+
+// judgeCiphertextTree keeps the share's ciphertext hash tree, if it was read and is right, or reports it.
+func (x *fetch) judgeCiphertextTree(s *share, t truth, p guess, read *parts) {
+	if read.at > p.l.CiphertextHashes {
+		return
+	}
+	segments, err := verifyCiphertextTree(t, read.section(p.l.CiphertextHashes, t.g.TreeSize()))
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	if err != nil {
+		x.adviseError(s, err)
+		return
+	}
+	x.f.segments = segments
+}
+
+func withUEBSize(l layout.Layout, n int) layout.Layout {
+	l.UEBSize = n
+	return l
+}
+
+// sameOffsets compares all of two layouts that a reader relies on.
+func sameOffsets(a, b layout.Layout) bool {
+	a.BlockSize, a.DataSize, a.PlaintextHashes, a.UEBSize = b.BlockSize, b.DataSize, b.PlaintextHashes, b.UEBSize
+	return a == b
+}

@@ -1,0 +1,97 @@
+package immutable
+
+import "time"
+
+// A watch is what the watcher of a fetch remembers between two looks. It is guarded by the mutex of the File.
+type watch struct {
+	progress int // counts shares found and proved, and blocks filled
+	seen     int
+	idle     int  // looks in a row without any progress
+	paused   bool // waits for memory, so that no progress is to be expected
+}
+
+// Looks per hedge time, and how many of them a lane may stand still, or may be the last one at its segment.
+const (
+	looksPerHedge = 4
+	maxStill      = looksPerHedge
+	maxBehind     = 2 * looksPerHedge
+)
+
+// watching looks at the fetch every now and then. It counts looks, so that it needs no clock.
+func (x *fetch) watching() {
+	pause := max(x.f.d.Hedge/looksPerHedge, time.Millisecond)
+	patience := int(x.f.d.Patience / pause)
+	ticker := time.NewTicker(pause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			x.look(patience)
+		case <-x.ctx.Done():
+			return
+		}
+	}
+}
+
+func (x *fetch) look(patience int) {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	if x.ctx.Err() != nil {
+		return
+	}
+	moved := x.watch.progress != x.watch.seen || x.window.writing || x.watch.paused
+	x.watch.seen = x.watch.progress
+	x.search.wanted = false
+	for _, l := range x.lanes {
+		moved = l.look() || moved
+		if l.stalled() {
+			x.replace(l)
+		}
+	}
+	x.watch.idle++
+	if moved {
+		x.watch.idle = 0
+	}
+	if x.watch.idle >= patience {
+		x.giveUp()
+	}
+}
+
+// look says whether anything arrived since the last one. f.mu is held.
+func (l *lane) look() (moved bool) {
+	n := l.meter.Load()
+	moved, l.seen = n != l.seen, n
+	l.still++
+	if moved {
+		l.still = 0
+	}
+	l.behind++
+	if l.share == nil || !l.reading {
+		l.still, l.behind = 0, 0
+	}
+	if s := l.x.window.slot(l.segment); s == nil || s.have < l.x.f.chk.Needed()-1 || l.x.f.chk.Needed() == 1 {
+		l.behind = 0
+	}
+	return moved
+}
+
+// pause tells the watcher that the Read waits for memory, and when that is over.
+func (x *fetch) pause(paused bool) {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	x.watch.paused = paused
+}
+
+func (l *lane) stalled() bool { return l.still >= maxStill || l.behind >= maxBehind }
+
+// replace takes the share from a lane that stalls, if there is another one; otherwise one is searched for, and the lane
+// keeps its share meanwhile: slow is better than nothing. f.mu is held.
+func (x *fetch) replace(l *lane) {
+	if x.candidate(l) == nil {
+		x.search.wanted = true
+		x.signal()
+		return
+	}
+	l.still, l.behind = 0, 0
+	l.stop(errStalled)
+}

@@ -1,0 +1,140 @@
+package immutable
+
+import (
+	"io"
+
+	"tahoe/lafs/immutable/layout"
+)
+
+// A window is the part of the range that is in flight. It is guarded by the mutex of its File; a slot's memory belongs to
+// the lanes that fill it, then to whoever finishes it, then to the writer.
+type window struct {
+	open        bool
+	g           layout.Geometry
+	first, last int // segments of the range
+	low         int // the segment to be written next
+	slots       []*slot
+	writing     bool
+}
+
+// A slot holds one segment. Blocks of the first k shares lie where they belong in the segment, so that decoding moves
+// nothing when all k of them are there; others lie beside it, in memory that each lane gets when it first needs it.
+type slot struct {
+	buf    []byte
+	beside [][]byte // one for each lane
+	blocks [][]byte // one for each share number; nil where there is none
+	have   int
+	plain  []byte // what the writer gets; nil until it is finished
+}
+
+func (x *fetch) openWindow(g layout.Geometry) {
+	n := x.slots(g)
+	slots := make([]*slot, n)
+	for i := range slots {
+		slots[i] = &slot{buf: make([]byte, g.SegmentSize), beside: make([][]byte, g.Needed), blocks: make([][]byte, g.Total)}
+	}
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	first, last := x.segments(g)
+	x.window = window{open: true, g: g, first: first, last: last, low: first, slots: slots}
+	x.signal()
+}
+
+// slot is the place of a segment, nil when the window has not come to it. f.mu is held.
+func (w *window) slot(segment int) *slot {
+	if !w.open || segment < w.low || segment >= w.low+len(w.slots) || segment > w.last {
+		return nil
+	}
+	return w.slots[(segment-w.first)%len(w.slots)]
+}
+
+// blockBuffer is where a lane reads its block of a segment to. The slot belongs to the lane in that place.
+func (s *slot) blockBuffer(g layout.Geometry, segment, lane, num int) []byte {
+	_, _, size := g.Segment(segment)
+	if num < g.Needed {
+		return s.buf[int64(num)*size : int64(num+1)*size]
+	}
+	if s.beside[lane] == nil {
+		s.beside[lane] = make([]byte, g.BlockSize)
+	}
+	return s.beside[lane][:size]
+}
+
+// fill puts a verified block into its slot. The k-th one has the segment finished.
+func (x *fetch) fill(s *slot, segment, num int, block []byte) {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	s.blocks[num] = block
+	s.have++
+	x.watch.progress++
+	if s.have == x.window.g.Needed {
+		x.running.Go(func() { x.finish(s, segment) })
+	}
+}
+
+// finish makes plaintext of a full slot.
+func (x *fetch) finish(s *slot, segment int) {
+	g := x.window.g
+	x.f.mu.Lock()
+	want := x.f.segments[segment]
+	x.f.mu.Unlock()
+	var plain []byte
+	var failed error
+	err := x.f.d.Pool.Do(x.ctx, func() {
+		var ciphertext []byte
+		if ciphertext, failed = decodeSegment(g, segment, s.buf, s.blocks, want); failed != nil {
+			return
+		}
+		at, size, _ := g.Segment(segment)
+		from, to := max(x.off-at, 0), min(x.end-at, size)
+		plain = ciphertext[from:to]
+		decrypt(x.block, at+from, plain)
+	})
+	if err != nil || failed != nil {
+		x.cancel(firstError(failed, err))
+		return
+	}
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	s.plain = plain
+	x.signal()
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliver writes the segments in order, and moves the window.
+func (x *fetch) deliver(w io.Writer) error {
+	win := &x.window
+	for segment := win.first; segment <= win.last; segment++ {
+		var s *slot
+		if err := x.await(x.ctx, func() bool {
+			s = win.slot(segment)
+			win.writing = s.plain != nil
+			return win.writing
+		}); err != nil {
+			return err
+		}
+		if _, err := w.Write(s.plain); err != nil {
+			return err
+		}
+		x.recycle(s)
+	}
+	return nil
+}
+
+func (x *fetch) recycle(s *slot) {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	clear(s.blocks)
+	s.have, s.plain = 0, nil
+	x.window.low++
+	x.window.writing = false
+	x.signal()
+}
