@@ -26,7 +26,7 @@ func (e Endpoint) String() string {
 	}
 	s := fmt.Sprintf("%s:%d", kind, e.Port)
 	if e.Host != "" {
-		s += ":interface=" + strings.ReplaceAll(e.Host, ":", `\:`)
+		s += ":interface=" + strings.NewReplacer(":", `\:`, `\`, `\\`).Replace(e.Host)
 	}
 	return s
 }
@@ -56,14 +56,14 @@ func ParseEndpoint(s string) (Endpoint, error) {
 func endpoint(kind, host string, port int) (Endpoint, error) {
 	e := Endpoint{Network: "tcp4", Host: host, Port: port}
 	addr, err := netip.ParseAddr(host)
+	isIP := err == nil
 	switch {
-	case kind == "tcp6" || err == nil && addr.Is6():
-		e.Network = "tcp6"
-		if err == nil && addr.Is4() {
-			return Endpoint{}, fmt.Errorf("listens by tcp6 on the interface %s, which is not an IPv6 address; write tcp:%d:interface=%s", host, port, host)
-		}
-	case host != "" && err != nil && host != "localhost":
+	case host != "" && !isIP && host != "localhost":
 		return Endpoint{}, fmt.Errorf("listens on the interface %q, which is not an IP address; write one such as 127.0.0.1", shorten(host))
+	case kind == "tcp6" && isIP && addr.Is4():
+		return Endpoint{}, fmt.Errorf("listens by tcp6 on the interface %s, which is not an IPv6 address; write tcp:%d:interface=%s", host, port, host)
+	case kind == "tcp6" || isIP && addr.Is6():
+		e.Network = "tcp6"
 	}
 	return e, nil
 }
@@ -136,3 +136,6 @@ func ParseHint(s string) (Hint, error) {
 	}
 	return Hint{Kind: words[0], Host: words[1], Port: int(port)}, nil
 }
+
+// Address is the place of the hint as package net writes it.
+func (h Hint) Address() string { return net.JoinHostPort(h.Host, strconv.Itoa(h.Port)) }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tahoe/node"
+)
+
+// run is the program: it does what args say, and returns the exit code.
+func run(ctx context.Context, e *Env, args []string) (code int) {
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(e.Stderr, "tahoe: a fault in the program: %v\nPlease report it, with the command that you gave.\n", v)
+			code = codeFailure
+		}
+	}()
+	root := rootCommand(e)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return codeOK
+	}
+	tell(e.Stderr, cmd.CommandPath(), err)
+	return exitCode(err)
+}
+
+// tell writes the sentence of an error.
+func tell(w io.Writer, command string, err error) {
+	fmt.Fprintf(w, "tahoe: %s\n", sentence(err))
+	if _, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintf(w, "Try: %s --help\n", command)
+	}
+}
+
+// sentence is an error on one line.
+func sentence(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+func rootCommand(e *Env) *cobra.Command {
+	var quiet, version, versionAndPath bool
+	root := &cobra.Command{
+		Use:   "tahoe",
+		Short: "Make, run and use the nodes of a storage grid",
+		Long: "Make, run and use the nodes of a storage grid.\n\n" +
+			"To try it: tahoe demo. It makes a whole grid on this machine, and says what to do with it.",
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		TraverseChildren: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return &usageError{fmt.Sprintf("%q is not a command of tahoe", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version || versionAndPath {
+				_, err := fmt.Fprintln(e.Stdout, node.Version())
+				return err
+			}
+			_ = cmd.Help()
+			return &usageError{"must specify a command"}
+		},
+		PersistentPreRun: func(*cobra.Command, []string) {
+			if quiet {
+				e.Stdout = io.Discard
+			}
+		},
+	}
+	root.PersistentFlags().StringVarP(&e.nodeDir, "node-directory", "d", "", "the node `directory` (default ~/.tahoe)")
+	root.PersistentFlags().BoolVarP(&quiet, "quiet", "q", false, "write nothing to standard output")
+	root.Flags().BoolVarP(&version, "version", "V", false, "print the version")
+	root.Flags().BoolVar(&versionAndPath, "version-and-path", false, "print the version")
+	_ = root.Flags().MarkHidden("version-and-path")
+	root.SetIn(e.Stdin)
+	root.SetOut(e.Stdout)
+	root.SetErr(e.Stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.AddCommand(commands(e)...)
+	return root
+}
+
+// commands are the verbs in the order in which help lists them.
+func commands(e *Env) []*cobra.Command {
+	return []*cobra.Command{
+		demoCommand(e),
+		createNodeCommand(e),
+		createClientCommand(e),
+		runCommand(e),
+	}
+}
+
+// atMost is a check for the number of arguments.
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return &usageError{fmt.Sprintf("%s takes no more than %d arguments, not %d", cmd.Name(), n, len(args))}
+		}
+		return nil
+	}
+}
+
+// nodeDirOf is the node directory of a command that takes it as an argument, as -C or as -d.
+func nodeDirOf(e *Env, basedir string, args []string) (string, error) {
+	switch {
+	case len(args) > 0 && (basedir != "" || e.nodeDir != ""):
+		return "", &usageError{"the node directory is given twice; leave one of them out"}
+	case len(args) > 0:
+		return e.Path(args[0]), nil
+	case basedir != "":
+		return e.Path(basedir), nil
+	}
+	return e.NodeDir()
+}
