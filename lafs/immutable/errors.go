@@ -1,10 +1,12 @@
 package immutable
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"tahoe/lafs/grid"
 	"tahoe/storage"
 )
 
@@ -18,12 +20,20 @@ type Answer struct {
 func (a Answer) String() string {
 	switch {
 	case a.Err != nil:
-		return a.Server + ": " + a.Err.Error()
+		return a.Server + ": " + withoutServer(a.Err)
 	case len(a.Shares) == 0:
 		return a.Server + ": no shares"
 	default:
 		return a.Server + ": " + count(len(a.Shares), "share")
 	}
+}
+
+// withoutServer is the text of an error whose server is named already.
+func withoutServer(err error) string {
+	if se, ok := errors.AsType[*grid.ServerError](err); ok {
+		return se.Op + ": " + se.Err.Error()
+	}
+	return err.Error()
 }
 
 // maxAnswers is how many servers' answers an error spells out.
