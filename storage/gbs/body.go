@@ -1,0 +1,106 @@
+package gbs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"tahoe/storage"
+)
+
+// A requestBody reads a request's body into large buffers: a Read fills what it is given, as far as the body goes, where
+// TLS would give it record by record. A client that sends nothing for too long makes it fail. It remembers how it failed,
+// because the storage server's error alone does not tell whose fault a broken write is.
+type requestBody struct {
+	body    io.Reader
+	control *http.ResponseController
+	silence time.Duration
+	set     time.Time // when the deadline was set last
+	err     error
+}
+
+func (h *Handler) newBody(r *request) *requestBody {
+	return &requestBody{body: r.Body, control: http.NewResponseController(r.w), silence: h.cfg.Silence}
+}
+
+func (b *requestBody) Read(p []byte) (n int, err error) {
+	b.extend()
+	n, err = fill(b.body, p)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	if n > 0 && err == io.EOF {
+		err = nil
+	}
+	return n, err
+}
+
+// extend moves the deadline on, not for every record but often enough.
+func (b *requestBody) extend() {
+	if now := time.Now(); now.Sub(b.set) > b.silence/4 {
+		b.set = now
+		_ = b.control.SetReadDeadline(now.Add(b.silence))
+	}
+}
+
+// A spooled body can be read at any place.
+type spooled struct {
+	io.ReaderAt
+	size int64
+	file *os.File // nil when the body is in memory
+}
+
+// Close removes the file.
+func (s *spooled) Close() {
+	if s.file != nil {
+		_ = s.file.Close()
+		_ = os.Remove(s.file.Name())
+	}
+}
+
+// spool reads the whole body, of length bytes when that is not negative. What goes beyond c.SpoolAbove bytes goes to a
+// file, and only if the length was said before.
+func (b *requestBody) spool(length int64, c HandlerConfig) (*spooled, error) {
+	var mem bytes.Buffer
+	if 0 <= length && length <= c.SpoolAbove {
+		mem.Grow(int(length) + bytes.MinRead)
+	}
+	if length <= c.SpoolAbove {
+		n, err := mem.ReadFrom(io.LimitReader(b, c.SpoolAbove+1))
+		switch {
+		case err != nil:
+			return nil, bodyError(err)
+		case n > c.SpoolAbove:
+			return nil, fmt.Errorf("a body of more than %d bytes needs a Content-Length: %w", c.SpoolAbove, errLengthRequired)
+		}
+		return &spooled{ReaderAt: bytes.NewReader(mem.Bytes()), size: n}, nil
+	}
+	return b.spoolFile(length, c.SpoolDir)
+}
+
+func (b *requestBody) spoolFile(length int64, dir string) (*spooled, error) {
+	f, err := os.CreateTemp(dir, "gbs-*.spool")
+	if err != nil {
+		return nil, fmt.Errorf("spooling a request: %w", err)
+	}
+	s := &spooled{ReaderAt: f, size: length, file: f}
+	buf := getChunk()
+	defer putChunk(buf)
+	// The file must not offer to read from the body itself: it would do so 32 KiB at a time.
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, io.LimitReader(b, length), *buf)
+	if err == nil && n < length {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		return s, nil
+	}
+	s.Close()
+	if b.err != nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, bodyError(err)
+	}
+	return nil, fmt.Errorf("spooling a request (%w): %w", err, storage.ErrNoSpace)
+}
