@@ -25,8 +25,8 @@ func (id ServerID) Abbrev() string {
 }
 
 // An Announcement is what a client is told about a server: by servers.yaml or by an introducer. Its FURL and NURLs are
-// secrets, since they hold the swissnum that admits to the server. It prints as its name; keep it behind a pointer or in
-// an exported field, since package fmt asks nobody before it prints an unexported field.
+// secrets, since they hold the swissnum that admits to the server. It prints as its name, but not from an unexported
+// field of something that is printed: there package fmt looks at the fields and follows pointers.
 type Announcement struct {
 	ID       ServerID
 	Nickname string
@@ -98,6 +98,14 @@ func (a *Announcement) Equal(b *Announcement) bool {
 func (a Announcement) clone() *Announcement {
 	a.NURLs, a.Seed, a.Connections = slices.Clone(a.NURLs), slices.Clone(a.Seed), maps.Clone(a.Connections)
 	return &a
+}
+
+// sealed is an announcement that whoever holds it prints as an address.
+type sealed func() *Announcement
+
+func (a Announcement) seal() sealed {
+	own := a.clone()
+	return func() *Announcement { return own }
 }
 
 // String is the server's name and abbreviated identifier.

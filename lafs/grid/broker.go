@@ -90,7 +90,7 @@ type Broker struct {
 	changed chan struct{}             // tells Run that members is another
 
 	mu        sync.Mutex
-	known     [origins]map[ServerID]*Announcement
+	known     [origins]map[ServerID]sealed
 	connected chan struct{} // closed and replaced when a server connects
 
 	waiting  atomic.Int32 // callers of WaitConnected
@@ -107,7 +107,7 @@ func NewBroker(connect Connector, c BrokerConfig) *Broker {
 		b.preferred[id] = true
 	}
 	for o := range b.known {
-		b.known[o] = make(map[ServerID]*Announcement)
+		b.known[o] = make(map[ServerID]sealed)
 	}
 	b.members.Store(new([]*member))
 	return b
@@ -116,14 +116,14 @@ func NewBroker(connect Connector, c BrokerConfig) *Broker {
 // Set replaces all announcements of one origin. Servers whose announcement stays the same keep their connection; those
 // that are no longer announced are let go. Announcements that make no sense are left out, and the error names them.
 func (b *Broker) Set(o Origin, announcements []Announcement) error {
-	known := make(map[ServerID]*Announcement, len(announcements))
+	known := make(map[ServerID]sealed, len(announcements))
 	var errs []error
 	for _, a := range announcements {
 		if err := a.check(); err != nil {
 			errs = append(errs, fmt.Errorf("announcement of server %v: %w", a, err))
 			continue
 		}
-		known[a.ID] = a.clone()
+		known[a.ID] = a.seal()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -138,7 +138,7 @@ func (b *Broker) Update(o Origin, a Announcement) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.known[o][a.ID] = a.clone()
+	b.known[o][a.ID] = a.seal()
 	return b.merge()
 }
 
@@ -154,7 +154,7 @@ func (b *Broker) merge() error {
 	var errs []error
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		m := old[id]
-		if m == nil || !m.ann.Equal(all[id]) {
+		if m == nil || !m.ann().Equal(all[id]()) {
 			var err error
 			if m, err = newMember(b, all[id]); err != nil {
 				errs = append(errs, err)

@@ -25,8 +25,8 @@ type member struct {
 	jitter   float64   // in [-1, 1), drawn anew after each
 }
 
-func newMember(b *Broker, a *Announcement) (*member, error) {
-	s, err := newServer(*a, b.c.Clock)
+func newMember(b *Broker, a sealed) (*member, error) {
+	s, err := newServer(*a(), b.c.Clock)
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +51,9 @@ func (m *member) doubt(state State) {
 
 // run makes the connection, asks for signs of life, and closes the connection when ctx ends.
 func (m *member) run(ctx context.Context) {
-	conn, err := m.b.connect(*m.ann.clone(), Events{Disconnected: func(error) { m.doubt(Connected) }})
+	conn, err := m.b.connect(*m.ann().clone(), Events{Disconnected: func(error) { m.doubt(Connected) }})
 	if err != nil {
-		m.b.c.Log.Warn("server cannot be used", "server", m.ann, "error", err)
+		m.b.c.Log.Warn("server cannot be used", "server", m.Server, "error", err)
 		m.set(Unusable, err)
 		return
 	}
@@ -62,7 +62,7 @@ func (m *member) run(ctx context.Context) {
 	}
 	m.set(Disconnected, errReleased)
 	if err := conn.Close(); err != nil {
-		m.b.c.Log.Warn("closing the connection to a server", "server", m.ann, "error", err)
+		m.b.c.Log.Warn("closing the connection to a server", "server", m.Server, "error", err)
 	}
 }
 
@@ -106,14 +106,14 @@ func (m *member) found(v storage.Version) {
 	})
 	m.set(Connected, nil)
 	if was != Connected {
-		m.b.c.Log.Info("server connected", "server", m.ann)
+		m.b.c.Log.Info("server connected", "server", m.Server)
 		m.b.tellConnected()
 	}
 }
 
 func (m *member) lost(err error) {
 	if m.vitals.state() != Disconnected {
-		m.b.c.Log.Info("server not connected", "server", m.ann, "error", err)
+		m.b.c.Log.Info("server not connected", "server", m.Server, "error", err)
 	}
 	m.set(Disconnected, err)
 }

@@ -2,6 +2,7 @@ package grid
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 
@@ -12,7 +13,7 @@ import (
 // A Server is one server of the grid. It never changes, apart from what Status and Version tell; a new announcement
 // makes a new Server.
 type Server struct {
-	ann    *Announcement // behind a pointer: it holds secrets
+	ann    sealed
 	tub    [tubIDSize]byte
 	seed   []byte
 	vitals *vitals
@@ -36,28 +37,28 @@ func NewServer(a Announcement, s storage.Server) (*Server, error) {
 
 // newServer makes a server without storage.
 func newServer(a Announcement, clock reactor.Clock) (*Server, error) {
-	ann := a.clone()
-	tub, err := ann.TubID()
+	ann := a.seal()
+	tub, err := ann().TubID()
 	if err != nil {
 		return nil, fmt.Errorf("announcement of server %v: %w", a, err)
 	}
-	seed, err := ann.PermutationSeed()
+	seed, err := ann().PermutationSeed()
 	if err != nil {
 		return nil, fmt.Errorf("announcement of server %v: %w", a, err)
 	}
-	v := newVitals(ann, tub, clock)
-	return &Server{ann: ann, tub: tub, seed: seed, vitals: v, store: newGuard(ann.String(), v)}, nil
+	v := newVitals(ann(), tub, clock)
+	return &Server{ann: ann, tub: tub, seed: seed, vitals: v, store: newGuard(a.String(), v)}, nil
 }
 
 // ID is the server's identifier.
-func (s *Server) ID() ServerID { return s.ann.ID }
+func (s *Server) ID() ServerID { return s.ann().ID }
 
 // Name is the server's nickname, or its abbreviated identifier when it has none.
 func (s *Server) Name() string {
-	if n := clean(s.ann.Nickname); n != "" {
+	if n := clean(s.ann().Nickname); n != "" {
 		return n
 	}
-	return s.ann.ID.Abbrev()
+	return s.ann().ID.Abbrev()
 }
 
 // TubID is the identity from which this server's lease secrets and write enablers derive.
@@ -77,4 +78,7 @@ func (s *Server) Version() storage.Version { return s.vitals.status.Load().Versi
 func (s *Server) Status() Status { return s.vitals.snapshot() }
 
 // String is the server's name and abbreviated identifier, as in errors.
-func (s *Server) String() string { return s.ann.String() }
+func (s *Server) String() string { return s.ann().String() }
+
+// LogValue is String.
+func (s *Server) LogValue() slog.Value { return slog.StringValue(s.String()) }
