@@ -106,7 +106,8 @@ func fetch(ctx context.Context, e *Env, f getFlags, client *wapi.Client, secret,
 		return err
 	}
 	defer body.Close()
-	meter := newMeter(e, body.Size, f.noProgress)
+	ownScreen := local != "" || !IsTerminal(e.Stdout) // else the file itself is drawn there
+	meter := newMeter(e, body.Size, f.noProgress || !ownScreen)
 	defer meter.finish()
 	if local == "" {
 		return copyAll(e.Stdout, meter.reader(body))

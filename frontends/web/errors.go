@@ -1,0 +1,125 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"tahoe/caps"
+	"tahoe/frontends/web/wapi"
+	"tahoe/lafs/grid"
+	"tahoe/lafs/immutable"
+	"tahoe/reactor"
+	"tahoe/storage"
+)
+
+// A problem is an error that knows its status. The text is one sentence for whoever sent the request.
+type problem struct {
+	status int
+	text   string
+	kind   string // a value of wapi.KindHeader
+	allow  string
+	size   *int64 // of the file, for an unsatisfiable range
+}
+
+func (p problem) Error() string { return p.text }
+
+func badRequest(format string, args ...any) problem {
+	return problem{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
+}
+
+func notYet(what string) problem {
+	return problem{status: http.StatusNotImplemented, kind: wapi.KindNotYet, text: what + " not supported by this version yet"}
+}
+
+// problemOf is the one table of errors and statuses.
+//
+// An upload that finds too few servers is 500, as from the original: scripts know it by that number. What tells it from
+// other failures is the sentence, and wapi.KindHeader for programs. 503 is kept for a node that is stopping, and 507 for
+// one whose own disk is full, where the original has no answer of its own.
+func problemOf(err error) problem {
+	if p, ok := errors.AsType[problem](err); ok {
+		return p
+	}
+	if _, ok := errors.AsType[*immutable.NotEnoughSharesError](err); ok {
+		return problem{status: http.StatusGone, kind: wapi.KindNotEnoughShares, text: err.Error()}
+	}
+	if _, ok := errors.AsType[*immutable.UnhappyError](err); ok {
+		return problem{status: http.StatusInternalServerError, kind: wapi.KindNotEnoughServers, text: err.Error()}
+	}
+	switch {
+	case errors.Is(err, caps.ErrMalformed):
+		return badRequest("Invalid capability: %v", err)
+	case errors.Is(err, grid.ErrNoServers):
+		return problem{status: http.StatusInternalServerError, kind: wapi.KindNotEnoughServers, text: err.Error()}
+	case errors.Is(err, reactor.ErrStopping):
+		return problem{status: http.StatusServiceUnavailable, kind: wapi.KindStopping, text: "the node is stopping: try again when it is back"}
+	case errors.Is(err, syscall.ENOSPC):
+		return problem{status: http.StatusInsufficientStorage, kind: wapi.KindNoSpace, text: "the disk of this node is full: an upload needs room for a temporary copy"}
+	case errors.Is(err, storage.ErrTooLarge):
+		return problem{status: http.StatusRequestEntityTooLarge, text: err.Error()}
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem{status: http.StatusGatewayTimeout, text: "the grid did not answer in time: " + err.Error()}
+	}
+	return problem{status: http.StatusInternalServerError, text: publicText(err)}
+}
+
+// publicText is what an error may say to somebody far away: not where on the node's disk something is.
+func publicText(err error) string {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return "the node could not use its disk, as its log describes"
+	}
+	return "the node could not do this: " + err.Error()
+}
+
+func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
+	h := w.Header()
+	if p.allow != "" {
+		h.Set("Allow", p.allow)
+	}
+	if p.kind != "" {
+		h.Set(wapi.KindHeader, p.kind)
+	}
+	if p.size != nil {
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", *p.size))
+	}
+	for _, name := range []string{"Etag", "Content-Disposition", "Content-Encoding", "Accept-Ranges"} {
+		h.Del(name)
+	}
+	writeBody(w, r, "text/plain;charset=utf-8", p.status, []byte(p.text+"\n"))
+}
+
+func writeText(w http.ResponseWriter, r *http.Request, text string) {
+	writeBody(w, r, "text/plain", http.StatusOK, []byte(text))
+}
+
+func writeBody(w http.ResponseWriter, r *http.Request, kind string, status int, body []byte) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // a client that has gone needs no answer
+	}
+}
+
+// short makes something that a client sent fit to be quoted in a sentence.
+func short(s string) string {
+	const most = 40
+	s = strings.ToValidUTF8(s, "?")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}

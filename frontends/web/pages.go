@@ -1,0 +1,198 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"path"
+	"time"
+
+	"tahoe/lafs/grid"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// pages are our own pages and what they are made of. They need no script.
+type pages struct {
+	templates *template.Template
+}
+
+func parsePages() *pages {
+	return &pages{template.Must(template.ParseFS(pageFiles, "pages/*.html"))}
+}
+
+// assetType is the media type of a file that the pages load, and empty for any other name.
+func assetType(name string) string {
+	switch name {
+	case "tahoe.css":
+		return "text/css; charset=utf-8"
+	case "icon.svg":
+		return "image/svg+xml"
+	}
+	return ""
+}
+
+func (p *pages) serveAsset(w *recorder, r *http.Request, name string) error {
+	if err := allow(r, http.MethodGet, http.MethodHead); err != nil {
+		return err
+	}
+	b, err := pageFiles.ReadFile(path.Join("pages", name))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "max-age=3600")
+	writeBody(w, r, assetType(name), http.StatusOK, b)
+	return nil
+}
+
+// servePage fills in a page. It may hold capabilities, so no cache keeps it.
+func (s *Server) servePage(w *recorder, r *http.Request, name string, data any) error {
+	var b bytes.Buffer
+	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
+		return fmt.Errorf("fill in page: %w", err)
+	}
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Set("Cache-Control", "no-store")
+	writeBody(w, r, "text/html; charset=utf-8", http.StatusOK, b.Bytes())
+	return nil
+}
+
+type welcomeData struct {
+	Nickname, NodeID, Version string
+	Encoding                  Encoding
+	Outlook                   outlook
+	Servers                   []serverRow
+	Base                      string // address of this node, as its visitor typed it
+}
+
+type serverRow struct {
+	Name, ID      string
+	State, Status string // a word for the style, a sentence for people
+	Since         string
+	LastSeen      string
+	Version       string
+	Available     string
+	Accepts       bool
+}
+
+func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
+	d := welcomeData{
+		Nickname: s.c.Nickname,
+		NodeID:   s.c.NodeID,
+		Version:  s.c.Version,
+		Encoding: s.c.Encoding,
+		Outlook:  outlookOf(all, s.c.Encoding),
+		Base:     baseOf(r),
+	}
+	now := s.c.Clock.Now()
+	for _, st := range all {
+		d.Servers = append(d.Servers, rowOf(st, now))
+	}
+	return d
+}
+
+func baseOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+func rowOf(st grid.Status, now time.Time) serverRow {
+	row := serverRow{
+		Name:     st.Nickname,
+		ID:       string(st.ID),
+		State:    stateWord(st),
+		Status:   st.Text(),
+		LastSeen: ago(st.LastSeen, now),
+		Version:  st.Version.Application,
+		Accepts:  accepts(st),
+	}
+	if row.Name == "" {
+		row.Name = "(no nickname)"
+	}
+	if !st.Since.IsZero() {
+		row.Since = "for " + lasting(now.Sub(st.Since))
+	}
+	if !st.LastSeen.IsZero() {
+		row.Available = sizeText(st.Version.Available)
+	}
+	if st.State == grid.Connected && !row.Accepts {
+		row.Status += ", takes no shares"
+	}
+	return row
+}
+
+func stateWord(st grid.Status) string {
+	switch {
+	case accepts(st):
+		return "good"
+	case st.State == grid.Connected, st.State == grid.NeverTried:
+		return "warn"
+	}
+	return "bad"
+}
+
+type uploadedData struct {
+	Cap, Name, Size string
+	Open, Save      template.URL
+}
+
+// uploadedPage makes the links to a new file. Their elements are escaped here, colons too, which a template would take
+// for the end of a scheme.
+func uploadedPage(up uploaded) uploadedData {
+	text := url.QueryEscape(up.cap.Encode())
+	d := uploadedData{Cap: up.cap.Encode(), Name: up.name, Size: sizeText(uint64(up.size))}
+	if up.name == "" {
+		d.Open = template.URL("/uri/" + text)
+		d.Save = d.Open + "?save=true"
+		return d
+	}
+	d.Open = template.URL("/file/" + text + "/@@named=/" + url.PathEscape(up.name))
+	d.Save = d.Open + "?save=true"
+	return d
+}
+
+// sizeText is a size for people, in powers of a thousand.
+func sizeText(n uint64) string {
+	f, unit := float64(n), 0
+	for f >= 999.5 && unit < 6 {
+		f, unit = f/1000, unit+1
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	digits := 0
+	if f < 99.5 {
+		digits = 1
+	}
+	return fmt.Sprintf("%.*f %cB", digits, f, "kMGTPE"[unit-1])
+}
+
+// ago is a time in the past for people.
+func ago(t, now time.Time) string {
+	switch {
+	case t.IsZero():
+		return "never"
+	case now.Sub(t) < 2*time.Second:
+		return "now"
+	}
+	return lasting(now.Sub(t)) + " ago"
+}
+
+// lasting is a length of time for people.
+func lasting(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(max(0, d.Seconds())))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// routeKind is a family of addresses that one handler answers.
+type routeKind int
+
+const (
+	kindUnknown    routeKind = iota
+	kindRoot                 // /
+	kindCollection           // /uri
+	kindCap                  // /uri/CAP and names below it
+	kindNamed                // /file/CAP/anything/NAME
+	kindStatic               // /static/PATH
+	kindAsset                // what our own pages are made of
+	kindHealth               // /healthz
+)
+
+// A route is what the path of a request means. Its text and names hold secrets; only shape may be logged.
+type route struct {
+	kind  routeKind
+	shape string   // the path with everything secret taken out
+	cap   string   // text of the capability
+	names []string // what follows it
+	rest  string   // path below /static, name of an asset
+	err   error    // the path is of a known kind, but bad
+}
+
+// parseRoute reads a path as it was sent, still escaped: http.ServeMux would clean it, and a cleaned path has lost what
+// an escaped slash within a capability meant. Slashes in front and behind /uri may be doubled, because node.url ends in one.
+func parseRoute(escaped string) route {
+	first, rest, below := strings.Cut(strings.TrimLeft(escaped, "/"), "/")
+	switch first {
+	case "":
+		return route{kind: kindRoot, shape: "/"}
+	case "uri", "cap":
+		return capRoute(first, strings.TrimLeft(rest, "/"))
+	case "file", "named":
+		return namedRoute(first, strings.TrimLeft(rest, "/"))
+	case "static":
+		return staticRoute(rest)
+	}
+	if kind := assetType(first); kind != "" && !below {
+		return route{kind: kindAsset, shape: "/" + first, rest: first}
+	}
+	if first == "healthz" && !below {
+		return route{kind: kindHealth, shape: "/healthz"}
+	}
+	return route{shape: "[unknown]"}
+}
+
+func capRoute(first, rest string) route {
+	if rest == "" {
+		return route{kind: kindCollection, shape: "/" + first}
+	}
+	rt := route{kind: kindCap, shape: "/" + first + "/[cap]"}
+	rt.read(rest)
+	if len(rt.names) > 0 {
+		rt.shape += "/[path]"
+	}
+	for _, n := range rt.names {
+		if n == "" && rt.err == nil {
+			rt.err = badRequest("The webapi does not allow empty pathname components, i.e. a double slash")
+		}
+	}
+	return rt
+}
+
+func staticRoute(rest string) route {
+	rt := route{kind: kindStatic, shape: "/static/[path]"}
+	var err error
+	if rt.rest, err = url.PathUnescape(rest); err != nil {
+		rt.err = badEscape()
+	}
+	return rt
+}
+
+func badEscape() error {
+	return badRequest("path holds a %% that is not followed by two hexadecimal digits")
+}
+
+func namedRoute(first, rest string) route {
+	rt := route{kind: kindNamed, shape: "/" + first + "/[cap]/[name]"}
+	if rest == "" {
+		rt.shape = "/" + first
+		rt.err = problem{status: http.StatusNotFound, text: "/file must be followed by a file-cap and a name"}
+		return rt
+	}
+	rt.read(rest)
+	return rt
+}
+
+// read takes the capability and the names behind it out of the rest of a path.
+func (rt *route) read(rest string) {
+	for i, part := range strings.Split(rest, "/") {
+		text, err := url.PathUnescape(part)
+		if err != nil {
+			rt.err = badEscape()
+			return
+		}
+		if i == 0 {
+			rt.cap = strings.TrimRight(text, " \t\r\n")
+			continue
+		}
+		rt.names = append(rt.names, text)
+	}
+}
+
+// fileName is the name that the last part of the path gives to a file, or empty.
+func (rt *route) fileName() string {
+	if len(rt.names) == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(rt.names[len(rt.names)-1], "@@named=")
+}
+
+// allow refuses methods that are not listed.
+func allow(r *http.Request, methods ...string) error {
+	for _, m := range methods {
+		if r.Method == m {
+			return nil
+		}
+	}
+	return problem{
+		status: http.StatusMethodNotAllowed,
+		text:   fmt.Sprintf("%s is not possible here, only %s", short(r.Method), strings.Join(methods, ", ")),
+		allow:  strings.Join(methods, ", "),
+	}
+}
+
+// queryText is the t= of a request for the log: one of the words of the web API, or a question mark.
+func queryText(r *http.Request) string {
+	switch t := r.URL.Query().Get("t"); t {
+	case "", "json", "uri", "readonly-uri", "info", "upload", "mkdir", "mkdir-with-children", "mkdir-immutable", "check":
+		return t
+	}
+	return "?"
+}

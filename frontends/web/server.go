@@ -1,0 +1,160 @@
+// Package web is the web port of a node: the web API that the original's clients and scripts speak, and pages for people.
+// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs.
+//
+// The invariant: a capability leaves this package only in the answer to somebody who sent it or whose upload made it.
+// It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
+// cannot be finished is cut, never padded with words.
+package web
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"tahoe/caps"
+	"tahoe/lafs/grid"
+	"tahoe/reactor"
+)
+
+// A Store puts files on the grid and opens them.
+type Store interface {
+	// Put stores size bytes of src, or all that come when size is -1.
+	Put(ctx context.Context, src io.Reader, size int64) (caps.Read, error)
+	// Open finds what c names without asking the grid.
+	Open(c caps.Cap) (File, error)
+}
+
+// A File is an immutable file. Read writes n bytes from off on to w, in order and verified: an error that comes before
+// anything was written means that nothing of the file was seen yet.
+type File interface {
+	Size() int64
+	Read(ctx context.Context, off, n int64, w io.Writer) error
+}
+
+// A Grid tells what the node knows of its storage servers, without waiting. A grid.Broker is one.
+type Grid interface {
+	Statuses() []grid.Status
+}
+
+// Encoding is how the node spreads a file: any Needed of Total shares give it back, and an upload that reaches fewer than
+// Happy servers fails.
+type Encoding struct {
+	Needed, Happy, Total int
+}
+
+// Config holds what may be left out.
+type Config struct {
+	Nickname string
+	NodeID   string
+	Version  string
+	Encoding Encoding
+	Hosts    []string // names, besides loopback names and addresses, that the node is reached by
+	// StaticDir is a directory whose files are served below /static; empty for none.
+	StaticDir string
+	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
+	// to this node can then send the user anywhere.
+	ForeignWhenDone bool
+	Stall           time.Duration // a client that takes or sends nothing for so long is cut off; 0 for 2 minutes
+	Log             *slog.Logger
+	Clock           reactor.Clock
+}
+
+// A Server answers requests. It is an http.Handler, and Service makes a service of it.
+type Server struct {
+	store  Store
+	grid   Grid
+	c      Config
+	pages  *pages
+	types  mediaTypes
+	origin *http.CrossOriginProtection
+	hosts  map[string]bool
+	active tracker
+}
+
+// New makes a server of the files in store and of the grid that they are on.
+func New(store Store, grid Grid, c Config) *Server {
+	if c.Stall == 0 {
+		c.Stall = 2 * time.Minute
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = reactor.System()
+	}
+	return &Server{
+		store:  store,
+		grid:   grid,
+		c:      c,
+		pages:  parsePages(),
+		types:  parseTypes(typesText),
+		origin: http.NewCrossOriginProtection(),
+		hosts:  hostSet(c.Hosts),
+	}
+}
+
+// ServeHTTP answers one request, and logs it without its secrets.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.active.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.active.leave()
+	rec := &recorder{ResponseWriter: w}
+	rt := parseRoute(r.URL.EscapedPath())
+	start := s.c.Clock.Now()
+	err := s.answer(rec, r, rt)
+	cut := err != nil && rec.status != 0
+	if err != nil && !cut {
+		writeProblem(rec, r, problemOf(err))
+	}
+	s.logRequest(rec, r, rt, s.c.Clock.Now().Sub(start), err)
+	if cut {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (s *Server) answer(w *recorder, r *http.Request, rt route) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = s.panicked(v)
+		}
+	}()
+	setHeaders(w.Header())
+	if err := s.guard(r); err != nil {
+		return err
+	}
+	if rt.err != nil {
+		return rt.err
+	}
+	return s.dispatch(w, r, rt)
+}
+
+func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
+	switch rt.kind {
+	case kindRoot:
+		return s.serveRoot(w, r)
+	case kindCollection:
+		return s.serveCollection(w, r)
+	case kindCap:
+		return s.serveCap(w, r, rt)
+	case kindNamed:
+		return s.serveNamed(w, r, rt)
+	case kindStatic:
+		return s.serveStatic(w, r, rt)
+	case kindAsset:
+		return s.pages.serveAsset(w, r, rt.rest)
+	case kindHealth:
+		return serveHealth(w, r)
+	}
+	return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
+}
+
+func serveHealth(w *recorder, r *http.Request) error {
+	if err := allow(r, http.MethodGet, http.MethodHead); err != nil {
+		return err
+	}
+	writeText(w, r, "ok\n")
+	return nil
+}
