@@ -1,0 +1,470 @@
+package grid_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tahoe/lafs/grid"
+	"tahoe/storage"
+	"tahoe/storage/storagetest"
+)
+
+// farm stands for the servers of a grid, and for the connections to them.
+type farm struct {
+	mu      sync.Mutex
+	servers map[grid.ServerID]*storagetest.Faulty
+	asked   map[grid.ServerID][]time.Time // for their version
+	made    map[grid.ServerID]int
+	closed  map[grid.ServerID]int
+	events  map[grid.ServerID]grid.Events
+	refuse  error // of connect
+	busy    int   // versions being asked for
+	most    int
+}
+
+func newFarm(ids ...string) *farm {
+	f := &farm{
+		servers: make(map[grid.ServerID]*storagetest.Faulty), asked: make(map[grid.ServerID][]time.Time),
+		made: make(map[grid.ServerID]int), closed: make(map[grid.ServerID]int), events: make(map[grid.ServerID]grid.Events),
+	}
+	for _, id := range ids {
+		f.servers[grid.ServerID(id)] = storagetest.NewFaulty(storagetest.NewMem(storagetest.Config{}))
+	}
+	return f
+}
+
+func (f *farm) connect(a grid.Announcement, e grid.Events) (grid.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse != nil {
+		return nil, f.refuse
+	}
+	f.made[a.ID]++
+	f.events[a.ID] = e
+	return &conn{f.servers[a.ID], f, a.ID}, nil
+}
+
+type conn struct {
+	*storagetest.Faulty
+	f  *farm
+	id grid.ServerID
+}
+
+func (c *conn) Version(ctx context.Context) (storage.Version, error) {
+	c.f.mu.Lock()
+	c.f.asked[c.id] = append(c.f.asked[c.id], time.Now())
+	c.f.busy++
+	c.f.most = max(c.f.most, c.f.busy)
+	c.f.mu.Unlock()
+	v, err := c.Faulty.Version(ctx)
+	c.f.mu.Lock()
+	c.f.busy--
+	c.f.mu.Unlock()
+	return v, err
+}
+
+func (c *conn) Close() error {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	c.f.closed[c.id]++
+	return nil
+}
+
+// since are the times at which id was asked after t, in seconds.
+func (f *farm) since(id string, t time.Time) (out []float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, at := range f.asked[grid.ServerID(id)] {
+		if at.After(t) {
+			out = append(out, at.Sub(t).Seconds())
+		}
+	}
+	return out
+}
+
+func (f *farm) announcements() (out []grid.Announcement) {
+	for id := range f.servers {
+		out = append(out, announce(string(id)))
+	}
+	return out
+}
+
+// still is jitter that is none.
+func still() float64 { return 0.5 }
+
+// run runs a broker of all servers of f until the test ends. It needs a synctest bubble.
+func run(t *testing.T, f *farm, c grid.BrokerConfig) *grid.Broker {
+	t.Helper()
+	if c.Rand == nil {
+		c.Rand = still
+	}
+	b := grid.NewBroker(f.connect, c)
+	if err := b.Set(grid.Static, f.announcements()); err != nil {
+		t.Fatal(err)
+	}
+	start(t, f, b)
+	synctest.Wait()
+	return b
+}
+
+// start runs b until the test ends, and checks that it closes what it opens.
+func start(t *testing.T, f *farm, b *grid.Broker) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx, func() {}) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("stop: got %v, want nil", err)
+		}
+		for id, n := range f.made {
+			if f.closed[id] != n {
+				t.Errorf("%s: %d connections made, %d closed", id, n, f.closed[id])
+			}
+		}
+	})
+}
+
+func status(t *testing.T, b *grid.Broker, id string) grid.Status {
+	t.Helper()
+	for _, s := range b.Statuses() {
+		if s.ID == grid.ServerID(id) {
+			return s
+		}
+	}
+	t.Fatalf("server %s is not known", id)
+	return grid.Status{}
+}
+
+func up(b *grid.Broker) string {
+	ids := strings.Split(names(b.Permuted(storage.Index{})), "")
+	slices.Sort(ids)
+	return strings.Join(ids, "")
+}
+
+func TestFirstProbesRunTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("a", "b", "c", "d")
+		for _, s := range f.servers {
+			s.Add(storagetest.Fault{Effect: storagetest.Delay(time.Second)})
+		}
+		begun := time.Now()
+		b := run(t, f, grid.BrokerConfig{})
+		if got := status(t, b, "a"); got.State != grid.NeverTried || got.Text() != "connecting" {
+			t.Errorf("at first: got %+v", got)
+		}
+		if err := b.WaitConnected(t.Context(), 4); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(begun); got != time.Second {
+			t.Errorf("all connected after %v, want %v", got, time.Second)
+		}
+		if up(b) != "abcd" || b.Connected() != 4 {
+			t.Errorf("connected: got %s, %d, want abcd, 4", up(b), b.Connected())
+		}
+		synctest.Wait()
+		now := time.Now()
+		got := status(t, b, "a")
+		want := grid.Status{
+			ID: "a", TubID: tub, Static: true, State: grid.Connected, Since: now, LastSeen: now, NextTry: now.Add(5 * time.Minute),
+			Version: got.Version,
+		}
+		if !got.LastSeen.Equal(want.LastSeen) {
+			t.Errorf("last seen: got %v, want %v", got.LastSeen, want.LastSeen)
+		}
+		got.LastSeen = want.LastSeen
+		if got != want || got.Version.MaxImmutableShare == 0 {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestFailingCallFindsADeadServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("a", "b")
+		b := run(t, f, grid.BrokerConfig{})
+		time.Sleep(time.Minute)
+		f.servers["a"].Stop()
+		if up(b) != "ab" {
+			t.Errorf("before anybody noticed: got %s, want ab", up(b))
+		}
+		var a *grid.Server
+		for _, s := range b.Permuted(one) {
+			if s.ID() == "a" {
+				a = s
+			}
+		}
+		_, err := a.Storage().Buckets(t.Context(), one)
+		if _, ok := errors.AsType[*grid.ServerError](err); !ok {
+			t.Errorf("got %v, want a ServerError", err)
+		}
+		synctest.Wait()
+		got := status(t, b, "a")
+		if up(b) != "b" || got.State != grid.Disconnected || !got.Since.Equal(time.Now()) {
+			t.Errorf("afterwards: got %s, %+v; want b, a lost now", up(b), got)
+		}
+		if want := "not connected: server is down: "; !strings.HasPrefix(got.Text(), want) {
+			t.Errorf("got %q, want %q…", got.Text(), want)
+		}
+	})
+}
+
+func TestRefusalsAreSignsOfLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("a")
+		b := run(t, f, grid.BrokerConfig{})
+		time.Sleep(time.Minute)
+		a := b.Permuted(one)[0]
+		if err := a.Storage().AddLease(t.Context(), one, storage.LeaseSecrets{}); !errors.Is(err, storage.ErrNotFound) {
+			t.Fatalf("got %v, want %v", err, storage.ErrNotFound)
+		}
+		synctest.Wait()
+		if got := a.Status().LastSeen; !got.Equal(time.Now()) {
+			t.Errorf("last seen %v, want now, %v", got, time.Now())
+		}
+		if got := len(f.asked["a"]); got != 1 {
+			t.Errorf("asked %d times for a sign of life, want once, at the start", got)
+		}
+	})
+}
+
+func TestBrokenConnectionIsAskedAfter(t *testing.T) {
+	tests := []struct {
+		name  string
+		alive bool
+		want  grid.State
+	}{{"the server lives", true, grid.Connected}, {"the server is gone", false, grid.Disconnected}}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFarm("a")
+				b := run(t, f, grid.BrokerConfig{})
+				time.Sleep(time.Minute)
+				if !test.alive {
+					f.servers["a"].Stop()
+				}
+				begun := time.Now()
+				for range 5 { // five connections of one server break together
+					f.events["a"].Disconnected(errors.New("EOF"))
+				}
+				synctest.Wait()
+				if got := status(t, b, "a").State; got != test.want {
+					t.Errorf("got %v, want %v", got, test.want)
+				}
+				if got := len(f.asked["a"]) - 1; got != 1 {
+					t.Errorf("asked %d times, want once", got)
+				}
+				if test.alive && len(f.since("a", begun.Add(time.Minute))) != 0 {
+					t.Error("asked again without a reason")
+				}
+			})
+		})
+	}
+}
+
+// TestHangingServerIsFoundOut: a caller that gives up after a while makes the broker ask, one that changed its mind does
+// not.
+func TestHangingServerIsFoundOut(t *testing.T) {
+	tests := []struct {
+		name    string
+		patient time.Duration
+		want    grid.State
+	}{{"given up", 3 * time.Second, grid.Disconnected}, {"no longer wanted", time.Second, grid.Connected}}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFarm("a")
+				b := run(t, f, grid.BrokerConfig{})
+				f.servers["a"].Add(storagetest.HangAll(storagetest.OpAny))
+				ctx, cancel := context.WithTimeout(t.Context(), test.patient)
+				defer cancel()
+				if _, err := b.Permuted(one)[0].Storage().Buckets(ctx, one); err == nil {
+					t.Error("got nil, want an error")
+				}
+				time.Sleep(6 * time.Second)
+				got := status(t, b, "a")
+				if got.State != test.want {
+					t.Errorf("got %v, want %v", got.State, test.want)
+				}
+				if want := "not connected: no answer within 5s"; test.want == grid.Disconnected && got.Text() != want {
+					t.Errorf("got %q, want %q", got.Text(), want)
+				}
+			})
+		})
+	}
+}
+
+func TestLostServerIsTriedLessAndLess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("a")
+		f.servers["a"].Stop()
+		begun := time.Now()
+		b := run(t, f, grid.BrokerConfig{})
+		time.Sleep(9 * time.Minute)
+		want := []float64{1, 3, 7, 15, 31, 63, 127, 247, 367, 487}
+		if got := f.since("a", begun); !slices.Equal(got, want) {
+			t.Errorf("asked at %v s, want %v", got, want)
+		}
+		if got := status(t, b, "a"); !got.NextTry.Equal(begun.Add(607 * time.Second)) {
+			t.Errorf("next try at %v, want 607 s", got.NextTry.Sub(begun))
+		}
+	})
+}
+
+func TestJitterSpreadsTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("a")
+		begun := time.Now()
+		run(t, f, grid.BrokerConfig{Rand: func() float64 { return 0 }})
+		time.Sleep(9 * time.Minute)
+		if got, want := f.since("a", begun), []float64{240, 480}; !slices.Equal(got, want) {
+			t.Errorf("asked at %v s, want %v", got, want)
+		}
+	})
+}
+
+// TestReturningServerIsUsedSoon: with somebody waiting, a server is back within two seconds of its return, however long
+// it had been away.
+func TestReturningServerIsUsedSoon(t *testing.T) {
+	tests := []struct {
+		name string
+		want func(ctx context.Context, b *grid.Broker)
+	}{
+		{"waiting", func(ctx context.Context, b *grid.Broker) { _ = b.WaitConnected(ctx, 2) }},
+		{"trying now and then", func(ctx context.Context, b *grid.Broker) {
+			for ctx.Err() == nil {
+				b.TryNow()
+				time.Sleep(3 * time.Second)
+			}
+		}},
+		{"looking for servers", func(ctx context.Context, b *grid.Broker) {
+			for ctx.Err() == nil {
+				b.Permuted(one)
+				time.Sleep(3 * time.Second)
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFarm("a", "b")
+				f.servers["a"].Stop()
+				b := run(t, f, grid.BrokerConfig{})
+				time.Sleep(time.Hour)
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				var wg sync.WaitGroup
+				wg.Go(func() { test.want(ctx, b) })
+				time.Sleep(12300 * time.Millisecond)
+				f.servers["a"].Start()
+				back := time.Now()
+				for b.Connected() < 2 && time.Since(back) < time.Minute {
+					time.Sleep(10 * time.Millisecond)
+				}
+				if got := time.Since(back); got > 2*time.Second {
+					t.Errorf("used again after %v, want at most 2s", got)
+				}
+				cancel()
+				wg.Wait()
+			})
+		})
+	}
+}
+
+// TestHurryEnds: after a hint, tries become rare again; with enough servers, callers give none.
+func TestHurryEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("a", "b")
+		f.servers["a"].Stop()
+		b := run(t, f, grid.BrokerConfig{Enough: 1})
+		time.Sleep(time.Hour)
+		begun := time.Now()
+		b.Permuted(one)
+		time.Sleep(20 * time.Second)
+		if got := f.since("a", begun); len(got) > 1 {
+			t.Errorf("with enough servers: asked at %v s, want no more than the one try that was due", got)
+		}
+		begun = time.Now()
+		b.TryNow()
+		time.Sleep(50 * time.Second)
+		if got := len(f.since("a", begun)); got < 9 || got > 12 {
+			t.Errorf("after a hint: asked %d times, want about 10", got)
+		}
+	})
+}
+
+// TestIdleGridIsQuiet: an hour of ten idle servers costs a dozen requests to each.
+func TestIdleGridIsQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+		b := run(t, f, grid.BrokerConfig{})
+		time.Sleep(time.Hour)
+		for id, s := range f.servers {
+			if n := s.Count(storagetest.OpAny); n > 13 {
+				t.Errorf("server %s was asked %d times, want at most 13", id, n)
+			}
+		}
+		if got := b.Connected(); got != 10 {
+			t.Errorf("%d connected, want 10", got)
+		}
+	})
+}
+
+// TestLostServerThatAnswersIsFound: a call under way that succeeds says more than an older failure.
+func TestLostServerThatAnswersIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm("a")
+		b := run(t, f, grid.BrokerConfig{})
+		a := b.Permuted(one)[0]
+		f.servers["a"].Stop()
+		f.events["a"].Disconnected(errors.New("EOF"))
+		time.Sleep(5 * time.Minute)
+		f.servers["a"].Start()
+		if b.Connected() != 0 {
+			t.Fatal("not lost")
+		}
+		if _, err := a.Storage().Buckets(t.Context(), one); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if b.Connected() != 1 {
+			t.Error("not found again")
+		}
+	})
+}
+
+func TestWaitConnectedSaysHowMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := run(t, newFarm("a", "b"), grid.BrokerConfig{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := b.WaitConnected(ctx, 3)
+		if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "waiting for 3 servers, 2 connected: context deadline exceeded" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestThousandsOfServersAreNotAskedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFarm()
+		for i := range 2000 {
+			f.servers[grid.ServerID(fmt.Sprint(i))] = storagetest.NewFaulty(storagetest.NewMem(storagetest.Config{}),
+				storagetest.Fault{Effect: storagetest.Delay(time.Second)})
+		}
+		b := run(t, f, grid.BrokerConfig{})
+		if err := b.WaitConnected(t.Context(), 2000); err != nil {
+			t.Error(err)
+		}
+		if f.most != 64 {
+			t.Errorf("%d at a time, want 64", f.most)
+		}
+	})
+}
