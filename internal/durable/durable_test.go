@@ -93,7 +93,7 @@ func TestFileSteps(t *testing.T) {
 	dir := t.TempDir()
 	src := filepath.Join(dir, "src")
 	write(t, durable.FS{}, src, "0123456789")
-	from, err := os.Open(src)
+	from, err := fs.Open(src, os.O_RDONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +103,11 @@ func TestFileSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if n, err := f.CopyFrom(from); n != 10 || err != nil {
-		t.Fatalf("copied %d, %v", n, err)
+	if err := f.CopyFrom(from, 8); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := f.Size(); size != 8 || err != nil {
+		t.Errorf("size: got %d, %v, want 8", size, err)
 	}
 	if err := f.Truncate(5); err != nil {
 		t.Fatal(err)

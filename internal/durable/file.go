@@ -1,6 +1,9 @@
 package durable
 
-import "os"
+import (
+	"io"
+	"os"
+)
 
 // A File is an open file whose changes are announced to the hook of the FS that opened it.
 type File struct {
@@ -41,12 +44,20 @@ func (f *File) Truncate(size int64) error {
 	return f.f.Truncate(size)
 }
 
-// CopyFrom makes the file, which is empty, a copy of src, by the kernel where it can. Holes may be filled.
-func (f *File) CopyFrom(src *os.File) (int64, error) {
+// CopyFrom makes the file, which is empty, a copy of the first n bytes of src, by the kernel where it can. Holes may be
+// filled. It moves the offset that src has for reading without one, which nothing here uses.
+func (f *File) CopyFrom(src *File, n int64) error {
 	if err := f.fs.step("copy", f.f.Name()); err != nil {
-		return 0, err
+		return err
 	}
-	return f.f.ReadFrom(src)
+	if _, err := src.f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	got, err := f.f.ReadFrom(io.LimitReader(src.f, n))
+	if err == nil && got < n {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // Sync makes the content durable. The name is durable when the directory has been synced too.
@@ -68,3 +79,6 @@ func (f *File) Size() (int64, error) {
 
 // Close closes the file without syncing it.
 func (f *File) Close() error { return f.f.Close() }
+
+// Stat describes the file.
+func (f *File) Stat() (os.FileInfo, error) { return f.f.Stat() }

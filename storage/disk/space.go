@@ -1,0 +1,104 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"tahoe/storage"
+	"tahoe/storage/share"
+)
+
+// Version says how much room is left.
+func (s *Server) Version(ctx context.Context) (storage.Version, error) {
+	if err := ctx.Err(); err != nil {
+		return storage.Version{}, err
+	}
+	room := s.available()
+	return storage.Version{
+		Application:       s.cfg.Application,
+		MaxImmutableShare: room,
+		MaxMutableShare:   share.MaxMutable,
+		Available:         room,
+	}, nil
+}
+
+// available is the room for new immutable shares.
+func (s *Server) available() uint64 {
+	if s.cfg.ReadOnly {
+		return 0
+	}
+	return s.unreserved()
+}
+
+// unreserved is the free space that is neither reserved nor promised to open writers. What a writer has written so far
+// counts twice, as with the original: better too little than too much.
+func (s *Server) unreserved() uint64 {
+	free := s.free()
+	if free == math.MaxUint64 {
+		return free
+	}
+	s.mu.Lock()
+	used := s.allocated
+	s.mu.Unlock()
+	return less(less(free, s.cfg.ReservedSpace), used)
+}
+
+// free is the free space of the file system: without limit if the system cannot say, none if asking failed.
+func (s *Server) free() uint64 {
+	free, err := s.cfg.Free(s.shares)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return math.MaxUint64
+	case err != nil:
+		s.log.Warn("asking for free space", "dir", s.shares, "error", err)
+		return 0
+	default:
+		return free
+	}
+}
+
+// less is a-b, but not less than 0.
+func less(a, b uint64) uint64 { return a - min(a, b) }
+
+// reserve takes size bytes of free, which is what the file system had, for w, and registers w. It says whether there
+// was room and nobody else is writing the share.
+func (s *Server) reserve(w *writer, free uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writers[w.key] != nil || s.cfg.ReadOnly {
+		return false
+	}
+	if free != math.MaxUint64 && uint64(w.size) > less(less(free, s.cfg.ReservedSpace), s.allocated) {
+		return false
+	}
+	s.writers[w.key] = w
+	s.allocated += uint64(w.size)
+	return true
+}
+
+// release undoes reserve, once.
+func (s *Server) release(w *writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writers[w.key] == w {
+		delete(s.writers, w.key)
+		s.allocated -= uint64(w.size)
+	}
+}
+
+// registered says whether w has its share and its room still.
+func (s *Server) registered(w *writer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writers[w.key] == w
+}
+
+// full turns the system's errors about a full disk into ErrNoSpace.
+func full(err error) error {
+	if err != nil && isFull(err) && !errors.Is(err, storage.ErrNoSpace) {
+		return fmt.Errorf("%w: %w", storage.ErrNoSpace, err)
+	}
+	return err
+}

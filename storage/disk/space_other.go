@@ -1,0 +1,12 @@
+//go:build !linux && !darwin && !freebsd && !windows
+
+package disk
+
+import (
+	"errors"
+	"syscall"
+)
+
+func freeSpace(string) (uint64, error) { return 0, errors.ErrUnsupported }
+
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) }
