@@ -44,7 +44,7 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // logRequest writes one line. It prints the shape of the path, never the path.
 func (s *Server) logRequest(w *recorder, r *http.Request, rt route, took time.Duration, err error) {
 	level, attrs := slog.LevelInfo, []slog.Attr{
-		slog.String("method", short(r.Method)),
+		slog.String("method", methodText(r)),
 		slog.String("route", rt.shape),
 		slog.Int("status", w.status),
 		slog.Int64("bytes", w.bytes),

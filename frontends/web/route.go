@@ -133,6 +133,15 @@ func allow(r *http.Request, methods ...string) error {
 	}
 }
 
+// methodText is the method of a request for the log: a client may send any word.
+func methodText(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodPatch, http.MethodOptions:
+		return r.Method
+	}
+	return "[unknown]"
+}
+
 // queryText is the t= of a request for the log: one of the words of the web API, or a question mark.
 func queryText(r *http.Request) string {
 	switch t := r.URL.Query().Get("t"); t {

@@ -87,9 +87,9 @@ func (b *body) blame(err error, limit time.Duration) error {
 	}
 }
 
-// maxWrite is how much is given to a connection at once: little enough that a client which takes 2 KiB a second makes
-// visible progress, enough that a system call's cost does not show.
-const maxWrite = 256 << 10
+// maxWrite is how much is given to a connection at once: little enough that a client which takes half a KiB a second
+// makes visible progress, enough that the cost of a system call hardly shows.
+const maxWrite = 64 << 10
 
 // watchedWriter writes to a client that may stall.
 type watchedWriter struct {
