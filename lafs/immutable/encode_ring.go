@@ -154,3 +154,10 @@ func (r *ring) fail(err error) {
 		r.freed.Broadcast()
 	}
 }
+
+// failure is the error that the ring has failed with, or nil.
+func (r *ring) failure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}

@@ -60,6 +60,7 @@ type candidate struct {
 	room    bool // it may be asked for room
 	asked   []int
 	waiting bool // a question is under way
+	slow    bool // nobody waits for its answer
 	known   bool // it has answered
 	holds   []int
 	writers map[int]storage.Writer

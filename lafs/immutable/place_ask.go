@@ -106,6 +106,9 @@ func (p *placer) wait(ctx context.Context) error {
 		case a := <-p.answers:
 			p.take(ctx, a)
 		case <-hedge:
+			for _, x := range p.servers {
+				x.slow = x.waiting
+			}
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -115,6 +118,10 @@ func (p *placer) wait(ctx context.Context) error {
 }
 
 func (p *placer) waiting() bool {
+	return slices.ContainsFunc(p.servers, func(x *candidate) bool { return x.waiting && !x.slow })
+}
+
+func (p *placer) asking() bool {
 	return slices.ContainsFunc(p.servers, func(x *candidate) bool { return x.waiting })
 }
 
@@ -127,7 +134,7 @@ func (p *placer) enough() bool {
 // take notes an answer.
 func (p *placer) take(ctx context.Context, a answer) {
 	x := a.from
-	x.waiting = false
+	x.waiting, x.slow = false, false
 	if a.err != nil {
 		x.dead, x.room, x.err = true, false, a.err
 		return
@@ -186,7 +193,7 @@ func (p *placer) giveBack(ctx context.Context, keep func(share int, x *candidate
 // cancel ends it.
 func (p *placer) finish(ctx context.Context, cancel func(), keep func(share int, x *candidate) bool) {
 	p.giveBack(ctx, keep)
-	if p.waiting() || ctx.Err() != nil {
+	if p.asking() || ctx.Err() != nil {
 		cancel() // servers that have not answered by now are not waited for
 	} else {
 		defer time.AfterFunc(hedgeAfter, cancel).Stop() // for renewals: they may take a moment, and no more

@@ -47,8 +47,8 @@ func (p *pusher) push(ctx context.Context) error {
 		for share, x := range p.left() {
 			wg.Go(func() {
 				if err := step(ctx, share, x); err != nil && ctx.Err() == nil {
-					if unhappy := p.lose(share, x, err); unhappy != nil {
-						cancel(unhappy)
+					if fatal := p.lose(share, x, err); fatal != nil {
+						cancel(fatal)
 					}
 				}
 			})
@@ -123,8 +123,12 @@ func (p *pusher) close(ctx context.Context, share int, x *candidate) error {
 	return x.writers[share].Close(ctx)
 }
 
-// lose takes a share out, and returns an error when the rest is not happy without it.
+// lose takes a share out, and returns an error when the rest is not happy without it, or when it was not the server's
+// fault: then all shares are lost.
 func (p *pusher) lose(share int, x *candidate, err error) error {
+	if failed := p.pipe.ring.failure(); failed != nil {
+		return failed
+	}
 	p.c.Log.Warn("lost a share during upload", "server", x.Name(), "index", p.placer.index.Abbrev(), "share", share, "error", err)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -28,21 +28,47 @@ type Server struct {
 }
 
 // Place gives each of the shares 0 to total-1 a server, or Nowhere when no server has it and none can take it. The
-// result is as happy as a placement can be; among those it keeps as many shares as it can where they are, prefers read-only servers
-// for these (a writable one can take something else), then promised room, then servers that come early. Shares beyond
-// the matching stay where they are, or go to the writable servers with the fewest shares.
+// result is as happy as a placement can be; of those, it keeps shares where they are, prefers read-only servers for these
+// (a writable one can take something else), then promised room, then servers that come early. Shares beyond the matching
+// stay where they are, or go to the writable servers with the fewest shares.
 func Place(servers []Server, total int) []int {
 	m := newMatching(len(servers))
+	readOnly := func(s int) bool { return !servers[s].Writable }
+	writable := func(s int) bool { return servers[s].Writable }
+	anyone := func(int) bool { return true }
 	held := func(s int) []int { return within(servers[s].Holds, total) }
-	kept := func(s int) []int { return append(held(s), within(servers[s].Granted, total)...) }
+	granted := func(s int) []int { return within(servers[s].Granted, total) }
+	wanted := missingFirst(servers, total)
+
 	// An augmenting path never unmatches a server, so each step keeps the servers matched by the steps before it.
-	m.augmentAll(servers, func(s Server) bool { return !s.Writable }, held)
-	m.augmentAll(servers, func(s Server) bool { return s.Writable }, held)
-	m.augmentAll(servers, func(s Server) bool { return true }, kept)
+	m.augmentAll(readOnly, held)
+	m.augmentAll(writable, held)
+	// What is matched now stays where it is: the next steps leave these shares alone.
+	m.augmentAll(anyone, m.but(granted))
+	m.augmentAll(writable, m.but(func(int) []int { return wanted }))
+	// Rarely, more is possible when something moves.
+	m.augmentAll(anyone, func(s int) []int {
+		if servers[s].Writable {
+			return wanted
+		}
+		return append(held(s), granted(s)...)
+	})
 	p := m.placement(total)
-	spread(p, servers)
 	fill(p, servers)
 	return p
+}
+
+// missingFirst is all shares, those that nobody holds first: they have to go somewhere anyway.
+func missingFirst(servers []Server, total int) []int {
+	var missing, existing []int
+	for share := range total {
+		if holder(servers, share) == Nowhere {
+			missing = append(missing, share)
+		} else {
+			existing = append(existing, share)
+		}
+	}
+	return append(missing, existing...)
 }
 
 // within is the numbers of shares below total, once each.
@@ -54,24 +80,6 @@ func within(shares []int, total int) []int {
 		}
 	}
 	return out
-}
-
-// spread gives each writable server without a share one that is still without a server. Any of them can take any, so
-// no path needs augmenting. Shares that exist nowhere come first: they have to go somewhere anyway.
-func spread(p []int, servers []Server) {
-	var free []int
-	for s, server := range servers {
-		if server.Writable && !slices.Contains(p, s) {
-			free = append(free, s)
-		}
-	}
-	for _, missing := range []bool{true, false} {
-		for share := range p {
-			if len(free) > 0 && p[share] == Nowhere && (holder(servers, share) == Nowhere) == missing {
-				p[share], free = free[0], free[1:]
-			}
-		}
-	}
 }
 
 // fill finds a server for the shares beyond the matching: these make the file no happier, but let it lose more servers

@@ -66,6 +66,14 @@ func TestPlace(t *testing.T) {
 			"promised room is used though the server takes no more",
 			[]happiness.Server{{Granted: []int{1}}, rw}, 2, []int{1, 0},
 		},
+		{
+			"promised room does not move a share",
+			[]happiness.Server{{Holds: []int{1}, Granted: []int{0}, Writable: true}, {Granted: []int{1}, Writable: true}}, 2, []int{1, 0},
+		},
+		{
+			"but it may, for more happiness",
+			[]happiness.Server{{Holds: []int{0}, Granted: []int{1}}, {Granted: []int{0}}}, 2, []int{1, 0},
+		},
 		{"shares of another encoding do not count", []happiness.Server{{Holds: []int{7}}, rw}, 2, []int{1, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

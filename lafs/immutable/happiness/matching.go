@@ -1,23 +1,40 @@
 package happiness
 
+import "maps"
+
 // A matching pairs servers with shares, one to one. It grows by augmenting paths, which rearrange it but never
 // unmatch a server.
 type matching struct {
+	servers  int
 	shareOf  map[int]int // server → share
 	serverOf map[int]int // share → server
 	size     int
 }
 
 func newMatching(servers int) *matching {
-	return &matching{shareOf: make(map[int]int, servers), serverOf: make(map[int]int, servers)}
+	return &matching{servers: servers, shareOf: make(map[int]int, servers), serverOf: make(map[int]int, servers)}
 }
 
 // augmentAll tries to match each of the chosen servers over the given edges, in order.
-func (m *matching) augmentAll(servers []Server, chosen func(Server) bool, edges func(server int) []int) {
-	for s := range servers {
-		if _, matched := m.shareOf[s]; !matched && chosen(servers[s]) {
+func (m *matching) augmentAll(chosen func(server int) bool, edges func(server int) []int) {
+	for s := range m.servers {
+		if _, matched := m.shareOf[s]; !matched && chosen(s) {
 			m.augment(s, edges)
 		}
+	}
+}
+
+// but is edges without those to shares that are matched now.
+func (m *matching) but(edges func(server int) []int) func(server int) []int {
+	taken := maps.Clone(m.serverOf)
+	return func(server int) []int {
+		var out []int
+		for _, share := range edges(server) {
+			if _, ok := taken[share]; !ok {
+				out = append(out, share)
+			}
+		}
+		return out
 	}
 }
 
