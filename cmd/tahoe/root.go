@@ -93,6 +93,8 @@ func commands(e *Env) []*cobra.Command {
 		createNodeCommand(e),
 		createClientCommand(e),
 		runCommand(e),
+		putCommand(e),
+		getCommand(e),
 	}
 }
 

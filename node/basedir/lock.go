@@ -55,8 +55,8 @@ func (d Dir) Lock() (*Lock, error) {
 	return l, nil
 }
 
-// Unlock gives the directory back.
-func (l *Lock) Unlock() error {
+// Close gives the directory back.
+func (l *Lock) Close() error {
 	return errors.Join(os.Remove(l.dir.Path("running.process")), l.file.Close())
 }
 

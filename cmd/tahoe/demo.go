@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tahoe/node"
+)
+
+func demoCommand(e *Env) *cobra.Command {
+	var prepare bool
+	cmd := &cobra.Command{
+		Use:   "demo [DIR]",
+		Short: "Make and run a whole grid on this machine, to try it",
+		Long: "Make and run a whole grid on this machine, to try it: ten storage nodes and a client in one process.\n\n" +
+			"The grid is kept in DIR, and a later start finds its files again. Without DIR it is kept among the user's caches.\n" +
+			"At a terminal, a number and Enter stops that storage node, and starts it again.",
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := demoDir(e, args)
+			if err != nil {
+				return err
+			}
+			return demo(cmd.Context(), e, dir, prepare)
+		},
+	}
+	cmd.Flags().BoolVar(&prepare, "prepare", false, "make the grid's node directories, and do not run them")
+	return cmd
+}
+
+// demoDir is the directory of the grid: the one that was given, or one that stays the same.
+func demoDir(e *Env, args []string) (string, error) {
+	if len(args) > 0 {
+		return filepath.Abs(e.Path(args[0]))
+	}
+	if e.nodeDir != "" {
+		return "", &usageError{"the demonstration grid has its own directories; give one as an argument instead of -d"}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", &usageError{"there is no directory for caches here; say where to keep the grid: tahoe demo DIR"}
+	}
+	return filepath.Join(cache, "tahoe-demo"), nil
+}
+
+func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
+	if _, err := os.Stat(node.DemoClient(dir)); err != nil {
+		fmt.Fprintf(e.Stdout, "Making a grid of %d storage nodes and a client in %s\n", node.DemoServers, dir)
+	}
+	log := newLog(e.Stderr)
+	shared := node.NewShared(log)
+	if prepare {
+		return node.PrepareDemo(dir, shared.Clock.Now())
+	}
+	d, err := node.OpenDemo(dir, shared)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, d, log, func() {
+		fmt.Fprint(e.Stdout, demoWelcome(d))
+		if IsTerminal(e.Stdin) {
+			switchByKeys(e, d)
+		}
+	})
+}
+
+// demoWelcome says where the grid is and what to do with it.
+func demoWelcome(d *node.Demo) string {
+	client := quoteArg(node.DemoClient(d.Dir()))
+	return fmt.Sprintf(`
+A grid of %d storage nodes is running. Any 3 of the 10 shares of a file give it back.
+
+  Web pages    %s
+  Data         %s
+
+Try it in another terminal:
+
+  curl -T FILE %suri            # stores FILE and prints its capability
+  curl -o COPY %suri/CAPABILITY # reads it
+  tahoe -d %s put FILE
+  tahoe -d %s get CAPABILITY COPY
+
+Ctrl-C stops the grid; the next start finds its files again.
+`, node.DemoServers, d.WebURL(), d.Dir(), d.WebURL(), d.WebURL(), client, client)
+}
+
+// switchByKeys stops and starts storage nodes as the person at the terminal says. The goroutine lives as long as the
+// terminal; it owns nothing.
+func switchByKeys(e *Env, d *node.Demo) {
+	ignoreBackground()
+	fmt.Fprintf(e.Stdout, "A number from 1 to %d and Enter stops that storage node, and starts it again.\n\n", node.DemoServers)
+	go func() {
+		lines := bufio.NewScanner(e.Stdin)
+		for lines.Scan() {
+			for word := range strings.FieldsSeq(lines.Text()) {
+				fmt.Fprintln(e.Stdout, switchOne(d, word))
+			}
+		}
+	}()
+}
+
+func switchOne(d *node.Demo, word string) string {
+	i, err := strconv.Atoi(word)
+	if err != nil {
+		i = 0
+	}
+	on, err := d.Switch(i)
+	if err != nil {
+		return err.Error()
+	}
+	what := "stopped"
+	if on {
+		what = "started"
+	}
+	return fmt.Sprintf("storage-%d is being %s: %d of %d run", i, what, d.Running(), node.DemoServers)
+}

@@ -1,0 +1,163 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"tahoe/frontends/web"
+	"tahoe/internal/nurl"
+	"tahoe/internal/taghash"
+	"tahoe/lafs/grid"
+	"tahoe/lafs/immutable"
+	"tahoe/node/basedir"
+	"tahoe/reactor"
+	"tahoe/storage"
+	"tahoe/storage/gbs"
+)
+
+// openClient opens the file store and its web port. A node without a web port has nobody who would use a file store.
+func (n *Node) openClient() error {
+	lease, err := n.dir.LeaseSecret()
+	if err != nil {
+		return err
+	}
+	convergence, err := n.dir.Convergence()
+	if err != nil {
+		return err
+	}
+	if _, err := n.dir.NewAuthToken(); err != nil {
+		return err
+	}
+	if n.settings.Web == nil {
+		return nil
+	}
+	broker, err := n.openBroker()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(n.settings.TempDir, 0o700); err != nil {
+		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
+	}
+	return n.openWeb(n.newStore(broker, lease, convergence), broker)
+}
+
+func (n *Node) encoding() immutable.Encoding {
+	c := n.settings.Client
+	return immutable.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total, MaxSegment: c.MaxSegment}
+}
+
+// openBroker makes the client's view of the servers that private/servers.yaml names.
+func (n *Node) openBroker() (*grid.Broker, error) {
+	servers, warning, err := n.dir.StaticServers()
+	if err != nil {
+		return nil, err
+	}
+	c := grid.BrokerConfig{Enough: n.settings.Client.Total, Clock: n.shared.Clock, Log: n.log}
+	for _, id := range n.settings.Client.Preferred {
+		c.Preferred = append(c.Preferred, grid.ServerID(id))
+	}
+	broker := grid.NewBroker(n.connector(), c)
+	for _, w := range []error{warning, broker.Set(grid.Static, servers)} {
+		if w != nil {
+			n.warnings = append(n.warnings, w.Error())
+		}
+	}
+	n.children = append(n.children, reactor.Child{Name: "grid", Service: broker})
+	return broker, nil
+}
+
+// manyAddrs is the time for one address of a server that has told several, of which some may lead nowhere.
+const manyAddrs = 2 * time.Second
+
+// connector reaches servers by GBS.
+func (n *Node) connector() grid.Connector {
+	return func(a grid.Announcement, events grid.Events) (grid.Conn, error) {
+		if !n.settings.DialTCP || a.Connections["tcp"] == "disabled" {
+			return nil, errors.New("connections by TCP are switched off")
+		}
+		if a.Connections["tcp"] == "tor" {
+			return nil, errors.New("it is to be reached by Tor, which is not supported yet")
+		}
+		address, err := mergeNURLs(a.NURLs)
+		if err != nil {
+			return nil, err
+		}
+		c := gbs.ClientConfig{OnDisconnect: events.Disconnected}
+		if len(address.Addrs()) > 1 {
+			c.DialTimeout = manyAddrs
+		}
+		return gbs.NewClient(address, c)
+	}
+}
+
+// mergeNURLs makes one NURL of those of a server: they differ in their addresses. Others are left out, and so are those
+// for Tor.
+func mergeNURLs(texts []string) (nurl.NURL, error) {
+	var first nurl.NURL
+	var addrs []string
+	var bad error
+	for _, text := range texts {
+		n, err := nurl.Parse(text)
+		switch {
+		case err != nil:
+			bad = err
+		case n.Tor():
+			bad = errors.New("it is reached through Tor, which is not supported yet")
+		case len(addrs) == 0:
+			first, addrs = n, n.Addrs()
+		case n.SPKI() == first.SPKI() && n.Swissnum().Equal(first.Swissnum()):
+			addrs = append(addrs, n.Addrs()...)
+		}
+	}
+	if len(addrs) == 0 && bad == nil {
+		bad = errors.New("it is announced without a NURL, for Foolscap alone, which is not supported yet")
+	}
+	if len(addrs) == 0 {
+		return nurl.NURL{}, bad
+	}
+	slices.Sort(addrs)
+	addrs = slices.Compact(addrs)
+	const most = 16
+	return nurl.New(first.SPKI(), addrs[:min(len(addrs), most)], first.Swissnum(), false)
+}
+
+// openWeb opens the web port, and notes its address in node.url.
+func (n *Node) openWeb(store web.Store, broker *grid.Broker) error {
+	l, err := n.listen("web.port", *n.settings.Web)
+	if err != nil {
+		return err
+	}
+	n.web = l
+	c := n.settings.Client
+	server := web.New(store, broker, web.Config{
+		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),
+		Encoding:  web.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total},
+		StaticDir: n.settings.WebStatic, Log: n.log, Clock: n.shared.Clock,
+	})
+	n.children = append(n.children, reactor.Child{Name: "web port", Service: server.Service(l)})
+	return basedir.WriteNote(n.dir.Path("node.url"), []byte(n.WebURL()+"\n"), 0o644)
+}
+
+// hosts are names by which the web port may be asked for when it is not on this machine alone.
+func (n *Node) hosts() []string {
+	e := n.settings.Web
+	if e.Host == "localhost" || e.Host != "" && isLoopback(e.Host) {
+		return nil
+	}
+	var names []string
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	for _, h := range n.settings.Tub.Locations {
+		names = append(names, h.Host)
+	}
+	return names
+}
+
+// leases derives the node's lease secrets.
+func leases(master []byte) func(storage.Index, [20]byte) storage.LeaseSecrets {
+	return func(i storage.Index, tub [20]byte) storage.LeaseSecrets { return taghash.Lease(master, i, tub) }
+}

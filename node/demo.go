@@ -1,0 +1,156 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+
+	"tahoe/reactor"
+)
+
+// A Demo is a whole grid in one process: DemoServers storage nodes and a client.
+type Demo struct {
+	dir     string
+	client  *Node
+	servers []*switched
+}
+
+// OpenDemo makes the grid in dir, the first time, and opens all its nodes.
+func OpenDemo(dir string, shared *Shared) (*Demo, error) {
+	if err := PrepareDemo(dir, shared.Clock.Now()); err != nil {
+		return nil, err
+	}
+	d := &Demo{dir: dir}
+	for i := range DemoServers {
+		s, err := newSwitched(DemoStorage(dir, i+1), shared)
+		if err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+		d.servers = append(d.servers, s)
+	}
+	client, err := Open(DemoClient(dir), shared)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	d.client = client
+	return d, nil
+}
+
+// Close gives up a grid that was not run.
+func (d *Demo) Close() error {
+	var errs []error
+	for _, s := range d.servers {
+		errs = append(errs, s.node.Close())
+	}
+	if d.client != nil {
+		errs = append(errs, d.client.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Run runs the grid until ctx ends. The client stops first, so that what it has under way still reaches the servers.
+func (d *Demo) Run(ctx context.Context, ready func()) error {
+	host := reactor.NewHost(nil)
+	for i, s := range d.servers {
+		host.Add("storage-"+strconv.Itoa(i+1), s)
+	}
+	err := reactor.NewTree("demo", reactor.Child{Name: "servers", Service: host}, reactor.Child{Name: "client", Service: d.client}).Run(ctx, ready)
+	return errors.Join(err, d.Close())
+}
+
+// WebURL is the address of the client's web port.
+func (d *Demo) WebURL() string { return d.client.WebURL() }
+
+// Dir is where the grid is kept.
+func (d *Demo) Dir() string { return d.dir }
+
+// Switch stops storage node i, from 1 on, or starts it again, and returns whether it is to run now. It does not wait.
+func (d *Demo) Switch(i int) (on bool, err error) {
+	if i < 1 || i > len(d.servers) {
+		return false, fmt.Errorf("there is no storage node %d; they are 1 to %d", i, len(d.servers))
+	}
+	return d.servers[i-1].toggle(), nil
+}
+
+// Running counts the storage nodes that are to run.
+func (d *Demo) Running() int {
+	n := 0
+	for _, s := range d.servers {
+		if !s.off.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// switched is a node that can be stopped and started while it is part of a running tree.
+type switched struct {
+	path    string
+	shared  *Shared
+	node    *Node // the one to run first
+	off     atomic.Bool
+	changed chan struct{}
+}
+
+func newSwitched(path string, shared *Shared) (*switched, error) {
+	n, err := Open(path, shared)
+	return &switched{path: path, shared: shared, node: n, changed: make(chan struct{}, 1)}, err
+}
+
+// toggle is called by one goroutine.
+func (s *switched) toggle() (on bool) {
+	on = s.off.Load()
+	s.off.Store(!on)
+	select {
+	case s.changed <- struct{}{}:
+	default: // a change that has not been seen yet covers this one
+	}
+	return on
+}
+
+// Run runs the node whenever it is on.
+func (s *switched) Run(ctx context.Context, ready func()) error {
+	n := s.node
+	for {
+		if n != nil {
+			if err := s.while(ctx, n, ready); err != nil || ctx.Err() != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if n = nil; s.off.Load() {
+			ready()
+			select {
+			case <-s.changed:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		var err error
+		if n, err = Open(s.path, s.shared); err != nil {
+			return err
+		}
+	}
+}
+
+// while runs n until ctx ends or the node is switched off.
+func (s *switched) while(ctx context.Context, n *Node, ready func()) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx, ready) }() // received below
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-s.changed:
+			if s.off.Load() {
+				cancel(reactor.ErrStopping)
+			}
+		}
+	}
+}

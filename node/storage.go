@@ -1,0 +1,53 @@
+package node
+
+import (
+	"fmt"
+
+	"tahoe/node/basedir"
+	"tahoe/reactor"
+	"tahoe/storage/disk"
+	"tahoe/storage/gbs"
+)
+
+// openStorage opens the storage server, if the node has one, and its ports.
+func (n *Node) openStorage() error {
+	s := n.settings.Storage
+	if !s.Enabled || !n.settings.Tub.Enabled {
+		return nil
+	}
+	seed, err := n.dir.PermutationSeed(n.identity, s.Dir)
+	if err != nil {
+		return err
+	}
+	listeners, hints, err := n.listenTub()
+	if err != nil || !s.Anonymous {
+		return err
+	}
+	n.seed = seed
+	if n.storage, err = n.dir.StorageAddress(n.identity, hints); err != nil {
+		return err
+	}
+	server, err := disk.Open(disk.Config{
+		Dir: s.Dir, Now: n.shared.Clock.Now, NodeID: n.identity.TubID, Application: application,
+		ReservedSpace: uint64(s.Reserved), ReadOnly: s.ReadOnly, Discard: s.Discard, Log: n.log,
+	})
+	if err != nil {
+		return fmt.Errorf("%s: storage_dir: %w", n.dir.Path("tahoe.cfg"), err)
+	}
+	n.children = append(n.children, reactor.Child{Name: "shares", Service: server})
+	handler := gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{SpoolDir: s.Dir, Now: n.shared.Clock.Now, Log: n.log})
+	for _, l := range listeners {
+		n.children = append(n.children, reactor.Child{
+			Name: "storage port", Service: gbs.NewServer(l, n.identity.Cert, handler, gbs.ServerConfig{Log: n.log}),
+		})
+	}
+	return nil
+}
+
+// Static is the node's storage as an entry of a client's servers.yaml. It is false when the node has none.
+func (n *Node) Static() (basedir.Static, bool) {
+	if n.seed == "" {
+		return basedir.Static{}, false
+	}
+	return basedir.Static{ID: n.identity.ServerID(), Nickname: n.Name(), Seed: n.seed, Address: n.storage}, true
+}
