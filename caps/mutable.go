@@ -47,8 +47,8 @@ func (c MutableWrite) Key() [16]byte { return c.open().key }
 // Fingerprint is the hash of the file's public key.
 func (c MutableWrite) Fingerprint() [32]byte { return c.open().hash }
 
-// Format is how the file is laid out.
-func (c MutableWrite) Format() Format { return c.open().kind.format() }
+// FileFormat is how the file is laid out.
+func (c MutableWrite) FileFormat() Format { return c.open().kind.format() }
 
 // Index names the shares.
 func (c MutableWrite) Index() storage.Index { return c.open().index }
@@ -68,8 +68,8 @@ func (c MutableRead) Key() [16]byte { return c.open().key }
 // Fingerprint is the hash of the file's public key.
 func (c MutableRead) Fingerprint() [32]byte { return c.open().hash }
 
-// Format is how the file is laid out.
-func (c MutableRead) Format() Format { return c.open().kind.format() }
+// FileFormat is how the file is laid out.
+func (c MutableRead) FileFormat() Format { return c.open().kind.format() }
 
 // Index names the shares.
 func (c MutableRead) Index() storage.Index { return c.open().index }
@@ -85,8 +85,8 @@ func (MutableVerify) verifies() {}
 // Fingerprint is the hash of the file's public key.
 func (c MutableVerify) Fingerprint() [32]byte { return c.open().hash }
 
-// Format is how the file is laid out.
-func (c MutableVerify) Format() Format { return c.open().kind.format() }
+// FileFormat is how the file is laid out.
+func (c MutableVerify) FileFormat() Format { return c.open().kind.format() }
 
 // Index names the shares.
 func (c MutableVerify) Index() storage.Index { return c.open().index }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tahoe/internal/base32"
 	"tahoe/internal/taghash"
@@ -21,8 +23,8 @@ const maxText = 1 << 16
 //
 // A text that some later version may understand is an Unknown, prefix and all.
 func Parse(s string) (Cap, error) {
-	if len(s) > maxText {
-		return nil, fmt.Errorf("%w: its %d characters are far too many", ErrMalformed, len(s))
+	if err := checkText(s); err != nil {
+		return nil, err
 	}
 	constraint, text := cutConstraint(s)
 	rest, ok := strings.CutPrefix(text, scheme)
@@ -44,6 +46,21 @@ func Parse(s string) (Cap, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// checkText refuses what no capability of any version can be.
+func checkText(s string) error {
+	switch {
+	case s == "":
+		return fmt.Errorf("%w: it is empty", ErrMalformed)
+	case len(s) > maxText:
+		return fmt.Errorf("%w: its %d bytes are far too many", ErrMalformed, len(s))
+	case !utf8.ValidString(s):
+		return fmt.Errorf("%w: it is not UTF-8", ErrMalformed)
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }):
+		return fmt.Errorf("%w: there is white space or an unprintable character in it or around it", ErrMalformed)
+	}
+	return nil
 }
 
 func parseFields(k kind, fields string) (secret, error) {
@@ -90,11 +107,6 @@ func parseMutable(k kind, fields []string) (s secret, err error) {
 	extended := k == kindMDMF || k == kindMDMFRead || k == kindMDMFVerify
 	if len(fields) < 2 || len(fields) > 2 && !extended {
 		return s, fmt.Errorf("%d fields follow the kind instead of 2", len(fields))
-	}
-	for _, f := range fields[2:] {
-		if strings.ContainsFunc(f, notPrintable) {
-			return s, errors.New("a character behind the fingerprint is not printable")
-		}
 	}
 	return s, s.decode(k, fields[0], fields[1])
 }

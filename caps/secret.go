@@ -27,19 +27,20 @@ const (
 )
 
 // A body is what all capabilities are made of. The secret lies behind a handle, so that whatever looks at a capability without
-// asking its methods, as fmt does with an unexported field, finds an address.
+// asking its methods, as fmt does with an unexported field, finds an address. It is behind two of them because fmt follows
+// one: it prints what a pointer points to when the verb is none for pointers, as %s is.
 type body struct {
-	h unique.Handle[secret]
+	h unique.Handle[unique.Handle[secret]]
 }
 
-func seal(s secret) body { return body{unique.Make(s)} }
+func seal(s secret) body { return body{unique.Make(unique.Make(s))} }
 
 // open returns what b holds: nothing when it is the zero value.
 func (b body) open() secret {
 	if b == (body{}) {
 		return secret{}
 	}
-	return b.h.Value()
+	return b.h.Value().Value()
 }
 
 func (body) sealed() {}

@@ -3,8 +3,6 @@ package caps
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // A Constraint is what a place demands of the capability in it, or what the prefix of a capability says of it.
@@ -78,12 +76,6 @@ type Unknown struct{ body }
 // parseUnknown takes what some later version may have written.
 func parseUnknown(s string) (Cap, error) {
 	switch {
-	case s == "":
-		return nil, fmt.Errorf("%w: it is empty", ErrMalformed)
-	case !utf8.ValidString(s):
-		return nil, fmt.Errorf("%w: it is not UTF-8", ErrMalformed)
-	case strings.ContainsFunc(s, notPrintable):
-		return nil, fmt.Errorf("%w: there is white space or an unprintable character in it or around it", ErrMalformed)
 	case strings.HasPrefix(strings.ToLower(s), "uri%3a"):
 		return nil, fmt.Errorf("%w: it is percent-encoded", ErrMalformed)
 	case !strings.Contains(s, ":"):
@@ -120,5 +112,3 @@ func (u Unknown) Constrained(constraint Constraint) (Unknown, error) {
 	}
 	return newUnknown(constraint.prefix() + text)
 }
-
-func notPrintable(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
