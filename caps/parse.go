@@ -86,7 +86,7 @@ func parseLiteral(data string) (secret, error) {
 
 func parseCHK(k kind, fields []string) (s secret, err error) {
 	if len(fields) != 5 {
-		return s, fmt.Errorf("%d fields follow the kind instead of 5", len(fields))
+		return s, fmt.Errorf("5 fields must follow the kind, not %d", len(fields))
 	}
 	if err := s.decode(k, fields[0], fields[1]); err != nil {
 		return s, err
@@ -106,7 +106,7 @@ func parseCHK(k kind, fields []string) (s secret, err error) {
 func parseMutable(k kind, fields []string) (s secret, err error) {
 	extended := k == kindMDMF || k == kindMDMFRead || k == kindMDMFVerify
 	if len(fields) < 2 || len(fields) > 2 && !extended {
-		return s, fmt.Errorf("%d fields follow the kind instead of 2", len(fields))
+		return s, fmt.Errorf("2 fields must follow the kind, not %d", len(fields))
 	}
 	return s, s.decode(k, fields[0], fields[1])
 }

@@ -34,7 +34,7 @@ func Decode(s string) ([]byte, error) {
 	b := make([]byte, encoding.DecodedLen(len(s)))
 	n, err := encoding.Decode(b, []byte(s))
 	if err != nil || Len(n) != len(s) {
-		return nil, fmt.Errorf("%d characters spell no whole number of bytes: %w", len(s), ErrMalformed)
+		return nil, fmt.Errorf("%d is no possible number of characters: %w", len(s), ErrMalformed)
 	}
 	if unusedBits(b[:n], s) {
 		return nil, fmt.Errorf("the last character carries bits that spell nothing: %w", ErrMalformed)

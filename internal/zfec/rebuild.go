@@ -65,7 +65,7 @@ func (c *Code) checkRebuild(blocks [][]byte) (size int, err error) {
 		}
 	}
 	if have < c.k {
-		return 0, fmt.Errorf("rebuild %d of %d: only %d blocks are there: %w", c.k, c.n, have, ErrBlocks)
+		return 0, fmt.Errorf("rebuild %d of %d: %d needed and %d there: %w", c.k, c.n, c.k, have, ErrBlocks)
 	}
 	return size, nil
 }

@@ -273,8 +273,8 @@ func TestBlocksThatDoNotFit(t *testing.T) {
 		{name: "encode unequal ones", call: c.Encode, blocks: b(5, 5, 5, 4), want: "block 3 has 4 bytes, but another has 5"},
 		{name: "rebuild nothing", call: c.Rebuild, want: "0 blocks were given"},
 		{name: "rebuild too few entries", call: c.Rebuild, blocks: b(5, 5), want: "2 blocks were given"},
-		{name: "rebuild empty ones", call: c.Rebuild, blocks: b(0, 0, 0, 0), want: "only 0 blocks are there"},
-		{name: "rebuild from too few", call: c.Rebuild, blocks: b(0, 5, 0, 0), want: "only 1 blocks are there"},
+		{name: "rebuild empty ones", call: c.Rebuild, blocks: b(0, 0, 0, 0), want: "2 needed and 0 there"},
+		{name: "rebuild from too few", call: c.Rebuild, blocks: b(0, 5, 0, 0), want: "2 needed and 1 there"},
 		{name: "rebuild unequal ones", call: c.Rebuild, blocks: b(0, 5, 6, 0), want: "block 2 has 6 bytes, but another has 5"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
