@@ -26,7 +26,7 @@ type DownloaderConfig struct {
 
 	Hedge        time.Duration // how long a server may keep others waiting until another one takes over; 0: 2 s
 	QueryTimeout time.Duration // how long a server may take to list its shares; 0: 6 s
-	Patience     time.Duration // how long a Read goes on while nothing at all happens; 0: 7 s
+	Patience     time.Duration // how long a Read goes on while nothing at all happens; 0: 8 s
 	Window       int64         // bytes of the file that a Read fetches ahead of its writer; 0: 8 MiB
 }
 
@@ -39,7 +39,7 @@ type Downloader struct {
 func NewDownloader(c DownloaderConfig) *Downloader {
 	orDefault(&c.Hedge, 2*time.Second)
 	orDefault(&c.QueryTimeout, 6*time.Second)
-	orDefault(&c.Patience, 7*time.Second)
+	orDefault(&c.Patience, 8*time.Second)
 	orDefault(&c.Window, 8<<20)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -63,7 +63,8 @@ type File struct {
 	index storage.Index
 	turn  chan struct{} // held by whoever fetches the ciphertext hash tree
 
-	mu       sync.Mutex // guards what follows, what shares hold, and the state of every fetch; never held in a wait
+	mu       sync.Mutex    // guards what follows, what shares hold, and the state of every fetch; never held in a wait
+	changed  chan struct{} // closed, and replaced, when any of it changes
 	truth    truth
 	segments []taghash.Hash // leaves of the ciphertext hash tree; nil until they are known
 	shares   []*share
@@ -72,7 +73,7 @@ type File struct {
 
 // Open makes a File of a capability. It asks nobody.
 func (d *Downloader) Open(c caps.CHK) *File {
-	return &File{d: d, chk: c, index: c.Index(), turn: make(chan struct{}, 1), answers: make(map[grid.ServerID]*Answer)}
+	return &File{d: d, chk: c, index: c.Index(), turn: make(chan struct{}, 1), answers: make(map[grid.ServerID]*Answer), changed: make(chan struct{})}
 }
 
 // Size is the size of the file in bytes.
@@ -105,7 +106,7 @@ func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) error {
 func (f *File) fetch(ctx context.Context, block cipher.Block, off, end int64, w io.Writer) error {
 	run, cancel := context.WithCancelCause(ctx)
 	x := &fetch{f: f, block: block, off: off, end: end, ctx: run, cancel: cancel,
-		outer: context.WithoutCancel(ctx), changed: make(chan struct{}), gone: make(map[*share]bool), stalls: make(map[*share]int)}
+		outer: context.WithoutCancel(ctx), gone: make(map[*share]bool), stalled: make(map[*share]bool)}
 	defer x.advisers.Wait()
 	defer x.running.Wait()
 	defer cancel(errReadOver)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable/layout"
@@ -34,12 +35,12 @@ type fetch struct {
 	advisers sync.WaitGroup
 
 	// What follows is guarded by f.mu.
-	changed chan struct{} // closed, and replaced, when any of it changes
 	search  search
 	lanes   []*lane
 	gone    map[*share]bool // failed in this Read
-	stalls  map[*share]int
-	begun   bool // k shares were known once
+	stalled map[*share]bool // kept others waiting in this Read
+	begun   bool            // lanes may take shares
+	grace   *time.Timer     // lets them begin; nil when that is not needed
 	window  window
 	watch   watch
 }
@@ -62,6 +63,7 @@ func (x *fetch) run(w io.Writer) error {
 	defer func() { release() }()
 
 	x.start()
+	defer x.stopGrace()
 	if err := x.await(x.ctx, func() bool { return f.truth.known() }); err != nil {
 		return err
 	}
@@ -114,6 +116,14 @@ func (x *fetch) start() {
 	}
 }
 
+func (x *fetch) stopGrace() {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	if x.grace != nil {
+		x.grace.Stop()
+	}
+}
+
 // memory is what the Read needs at most: its window, shares that are read whole, and the hash trees.
 func (x *fetch) memory(g layout.Geometry) int64 {
 	k := int64(g.Needed)
@@ -132,18 +142,18 @@ func (x *fetch) segments(g layout.Geometry) (first, last int) {
 	return int(x.off / g.SegmentSize), int((x.end - 1) / g.SegmentSize)
 }
 
-// signal wakes all who wait. f.mu is held.
+// signal wakes all who wait, also in other Reads of the file: they share what is known of it. f.mu is held.
 func (x *fetch) signal() {
-	close(x.changed)
-	x.changed = make(chan struct{})
+	close(x.f.changed)
+	x.f.changed = make(chan struct{})
 }
 
 // await returns nil when done says so, which is asked with f.mu held, and the cause when ctx ends.
 func (x *fetch) await(ctx context.Context, done func() bool) error {
 	for {
 		x.f.mu.Lock()
-		ok := done() // which may signal, so that x.changed is read after it
-		changed := x.changed
+		ok := done() // which may signal, so that changed is read after it
+		changed := x.f.changed
 		x.f.mu.Unlock()
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -164,11 +174,14 @@ func (x *fetch) usable(s *share) bool {
 }
 
 // have is the number of different shares of which a copy is usable. f.mu is held.
-func (x *fetch) have() int {
+func (x *fetch) have() int { return x.count(x.usable) }
+
+// count is the number of different shares of which a copy is good. f.mu is held.
+func (x *fetch) count(good func(*share) bool) int {
 	var seen [storage.MaxShares]bool
 	n := 0
 	for _, s := range x.f.shares {
-		if x.usable(s) && !seen[s.num] {
+		if good(s) && !seen[s.num] {
 			seen[s.num] = true
 			n++
 		}
@@ -180,11 +193,12 @@ func (x *fetch) have() int {
 func (x *fetch) giveUp() {
 	for _, l := range x.lanes {
 		if l.share != nil && l.still > 0 {
-			x.gone[l.share] = true
+			x.stalled[l.share] = true
 			x.f.blame(l.share, errStalled)
 		}
 	}
-	e := &NotEnoughSharesError{Have: min(x.have(), x.f.chk.Needed()), Need: x.f.chk.Needed()}
+	e := &NotEnoughSharesError{Need: x.f.chk.Needed()}
+	e.Have = x.count(func(s *share) bool { return x.usable(s) && !x.stalled[s] && len(s.bad) == 0 })
 	for _, s := range x.search.asked {
 		if a := x.f.answers[s.ID()]; a != nil {
 			e.Asked = append(e.Asked, *a)

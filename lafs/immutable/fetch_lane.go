@@ -1,10 +1,10 @@
 package immutable
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"tahoe/internal/taghash"
@@ -28,6 +28,7 @@ type lane struct {
 	seen     int64                   // the meter at the watcher's last look
 	still    int                     // looks without a byte
 	behind   int                     // looks at which all other blocks of the segment were there
+	stalls   int                     // shares taken away because they stalled
 }
 
 // run fills the lane's part of all segments of the range, or ends with the fetch.
@@ -85,29 +86,41 @@ func (x *fetch) hopeless() bool {
 	return true
 }
 
-// candidate is the best share that l could take, nil when there is none. Shares of servers that serve no lane come
-// before others, so that a file comes from many servers at once; healthy ones come before all. f.mu is held.
+// candidate is the best share that l could take, nil when there is none. f.mu is held.
 func (x *fetch) candidate(l *lane) *share {
-	if !x.begun && x.have() < x.f.chk.Needed() {
+	if !x.begin() {
 		return nil
 	}
-	x.begun = true
 	var best *share
-	var bestRank [3]int
+	var bestRank rank
 	for _, s := range x.f.shares {
 		if !x.usable(s) || !x.fits(l, s) {
 			continue
 		}
-		rank := [3]int{s.faults, x.load(s), min(s.num/x.f.chk.Needed(), 1)}
-		if best == nil || compareRanks(rank, bestRank) < 0 {
-			best, bestRank = s, rank
+		if r := x.rank(s); best == nil || slices.Compare(r[:], bestRank[:]) < 0 {
+			best, bestRank = s, r
 		}
 	}
 	return best
 }
 
-func compareRanks(a, b [3]int) int {
-	return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1]), cmp.Compare(a[2], b[2]))
+// A rank orders shares: lower ones are taken first.
+type rank [5]int
+
+// rank prefers shares that did not stall, without faults, of idle servers, that have proved themselves, and that need no decoding, in this
+// order. f.mu is held.
+func (x *fetch) rank(s *share) rank {
+	r := rank{0, s.faults, x.load(s), 1, 1}
+	if x.stalled[s] {
+		r[0] = 1
+	}
+	if s.proved() {
+		r[3] = 0
+	}
+	if s.num < x.f.chk.Needed() {
+		r[4] = 0
+	}
+	return r
 }
 
 // load is the number of lanes that s's server serves. f.mu is held.
@@ -165,8 +178,7 @@ func (l *lane) drop(s *share, err error) (over bool) {
 	case corrupt:
 		x.advise(s, p)
 	case errors.Is(err, errStalled):
-		x.stalls[s]++
-		x.gone[s] = x.stalls[s] > 1
+		x.stalled[s] = true
 	default:
 		x.gone[s] = true
 	}

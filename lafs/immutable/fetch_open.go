@@ -33,7 +33,9 @@ type parts struct {
 	head []byte // its start; nil when that was not asked for
 	at   int64  // where tail starts
 	tail []byte
-	body io.ReadCloser // the blocks from the lane's segment to the end of the range
+
+	badUEB error         // what is wrong with the UEB in tail, if the right one is known
+	body   io.ReadCloser // the blocks from the lane's segment to the end of the range
 }
 
 // section is what was read of a section of the share, shorter where that ends.
@@ -199,7 +201,7 @@ func (l *lane) requestBoth(ctx context.Context, r storage.Reader, read *parts, t
 // wrong but not needed, since other shares have them too, are reported and otherwise ignored.
 func (l *lane) judge(ctx context.Context, s *share, r storage.Reader, p guess, read *parts) (next *guess, err error) {
 	x := l.x
-	if err := x.judgeUEB(s, p, read); err != nil {
+	if err := x.judgeUEB(p, read); err != nil {
 		return l.relocate(ctx, s, r, p, read, err)
 	}
 	t := x.f.proved()
@@ -224,14 +226,15 @@ func (l *lane) judge(ctx context.Context, s *share, r storage.Reader, p guess, r
 	x.judgeCiphertextTree(s, t, p, read)
 	x.f.mu.Lock()
 	defer x.f.mu.Unlock()
+	x.adviseError(s, read.badUEB)
 	s.layout, s.blocks = p.l, blocks
 	x.watch.progress++
 	return nil, nil
 }
 
 // judgeUEB learns from the share's UEB what it proves about the file, unless that is known already. Then a wrong UEB is
-// reported, and no error.
-func (x *fetch) judgeUEB(s *share, p guess, read *parts) error {
+// no error, but kept for a report in case that the share proves itself otherwise.
+func (x *fetch) judgeUEB(p guess, read *parts) error {
 	f := x.f
 	t, err := verifyUEB(p.l, read.section(p.l.UEB, maxUEB), f.chk.UEBHash(), f.chk.Needed(), f.chk.Total(), f.chk.Size())
 	f.mu.Lock()
@@ -246,8 +249,8 @@ func (x *fetch) judgeUEB(s *share, p guess, read *parts) error {
 	if !f.truth.known() {
 		return err
 	}
-	if c, wrong := f.truth.g.Layout(f.truth.uebSize); wrong == nil && c == p.l && read.at <= p.l.UEB {
-		x.adviseError(s, err)
+	if f.truth.uebSize <= p.l.UEBSize || !errors.Is(err, errShortShare) { // otherwise too little of it was asked for
+		read.badUEB = err
 	}
 	return nil
 }
@@ -260,13 +263,14 @@ func (x *fetch) adviseError(s *share, err error) {
 	}
 }
 
-// relocate follows the header to the UEB, since that is not where it was looked for. Older files have it elsewhere.
+// relocate follows the header to the UEB, since that is not where it was looked for, or longer. Older files have it
+// elsewhere.
 func (l *lane) relocate(ctx context.Context, s *share, r storage.Reader, p guess, read *parts, failed error) (*guess, error) {
 	h, err := l.header(ctx, r, read)
 	if err != nil {
 		return nil, err
 	}
-	if sameOffsets(h, p.l) {
+	if sameOffsets(h, p.l) && !errors.Is(failed, errShortShare) {
 		return nil, failed
 	}
 	b, err := readSpan(ctx, r, storage.Span{Offset: h.UEB, Size: maxUEB}, &l.meter)
@@ -274,7 +278,7 @@ func (l *lane) relocate(ctx context.Context, s *share, r storage.Reader, p guess
 		return nil, err
 	}
 	q := guess{p.g, h}
-	if err := l.x.judgeUEB(s, q, &parts{at: h.UEB, tail: b}); err != nil {
+	if err := l.x.judgeUEB(q, &parts{at: h.UEB, tail: b}); err != nil {
 		return nil, err
 	}
 	t := l.x.f.proved()
@@ -299,9 +303,12 @@ func (l *lane) elsewhere(ctx context.Context, r storage.Reader, p guess, read *p
 	return &guess{p.g, withUEBSize(h, p.l.UEBSize)}, nil
 }
 
-// header is the share's header, which is read now if it was not before.
+// header is the share's header, which is read now if it was not, or not all of it.
 func (l *lane) header(ctx context.Context, r storage.Reader, read *parts) (layout.Layout, error) {
-	if read.head == nil {
+	if h, err := layout.ParseHeader(read.head); err == nil {
+		return h, nil
+	}
+	if len(read.head) < layout.MaxHeaderSize { // not read, or only as much as version 1 has
 		var err error
 		if read.head, err = readSpan(ctx, r, storage.Span{Size: layout.MaxHeaderSize}, &l.meter); err != nil {
 			return layout.Layout{}, err
@@ -314,14 +321,15 @@ func (l *lane) header(ctx context.Context, r storage.Reader, read *parts) (layou
 	return h, nil
 }
 
-// judgeHeader reports a header that is not the one of p, where everything else was found.
+// judgeHeader reports a header that is not the one that a share of this geometry has.
 func (x *fetch) judgeHeader(s *share, p guess, read *parts) {
 	if read.head == nil {
 		return
 	}
 	h, err := layout.ParseHeader(read.head)
 	if err == nil {
-		if want := p.l; withUEBSize(h, want.UEBSize) == want && h.BlockSize == p.g.BlockSize && h.DataSize == p.g.ShareDataSize() {
+		want, _ := p.g.Layout(0)
+		if h == want || h == p.g.LayoutV2(0) {
 			return
 		}
 		err = errContradiction

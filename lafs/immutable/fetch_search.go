@@ -49,6 +49,36 @@ func (x *fetch) hungry() bool {
 	return false
 }
 
+// spreadGrace is how long lanes wait for more servers to answer, once k shares are known but not on k servers.
+const spreadGrace = 50 * time.Millisecond
+
+// begin says whether lanes may take shares: when k different ones are known, and either k servers have them, or no more
+// servers are going to answer soon. f.mu is held.
+func (x *fetch) begin() bool {
+	if x.begun || x.have() < x.f.chk.Needed() {
+		return x.begun
+	}
+	servers := make(map[grid.ServerID]bool)
+	for _, s := range x.f.shares {
+		if x.usable(s) {
+			servers[s.server.ID()] = true
+		}
+	}
+	if len(servers) >= x.f.chk.Needed() || x.search.live == x.search.late {
+		x.begun = true
+		return true
+	}
+	if x.grace == nil {
+		x.grace = time.AfterFunc(spreadGrace, func() {
+			x.f.mu.Lock()
+			defer x.f.mu.Unlock()
+			x.begun = true
+			x.signal()
+		})
+	}
+	return false
+}
+
 // searching asks servers as long as shares are wanted. When all were asked and what they said is old, all are asked once more.
 func (x *fetch) searching() {
 	f := x.f
@@ -68,7 +98,7 @@ func (x *fetch) searching() {
 			delete(f.answers, server.ID())
 			x.running.Go(func() { x.query(server) })
 		}
-		changed := x.changed
+		changed := f.changed
 		f.mu.Unlock()
 		select {
 		case <-changed:

@@ -10,12 +10,8 @@ type watch struct {
 	paused   bool // waits for memory, so that no progress is to be expected
 }
 
-// Looks per hedge time, and how many of them a lane may stand still, or may be the last one at its segment.
-const (
-	looksPerHedge = 4
-	maxStill      = looksPerHedge
-	maxBehind     = 2 * looksPerHedge
-)
+// looksPerHedge is how often the watcher looks within the hedge time.
+const looksPerHedge = 8
 
 // watching looks at the fetch every now and then. It counts looks, so that it needs no clock.
 func (x *fetch) watching() {
@@ -82,16 +78,23 @@ func (x *fetch) pause(paused bool) {
 	x.watch.paused = paused
 }
 
-func (l *lane) stalled() bool { return l.still >= maxStill || l.behind >= maxBehind }
+// stalled says whether the lane stood still for the hedge time, or was the last one at its segment for twice as long. A
+// lane whose servers stall one after the other waits half as long each time, so that many dead servers cost little more than
+// one.
+func (l *lane) stalled() bool {
+	limit := max(looksPerHedge>>l.stalls, 1)
+	return l.still >= limit || l.behind >= 2*limit
+}
 
-// replace takes the share from a lane that stalls, if there is another one; otherwise one is searched for, and the lane
-// keeps its share meanwhile: slow is better than nothing. f.mu is held.
+// replace takes the share from a lane that stalls, if there is one that did not stall before; otherwise one is searched
+// for, and the lane keeps its share meanwhile: slow is better than nothing. f.mu is held.
 func (x *fetch) replace(l *lane) {
-	if x.candidate(l) == nil {
+	if c := x.candidate(l); c == nil || x.stalled[c] {
 		x.search.wanted = true
 		x.signal()
 		return
 	}
 	l.still, l.behind = 0, 0
+	l.stalls++
 	l.stop(errStalled)
 }
