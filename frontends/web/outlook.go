@@ -47,6 +47,8 @@ func (o outlook) putText(e Encoding) string {
 		return "An upload would fail now: this node knows of no storage server."
 	case o.CanPut:
 		return fmt.Sprintf("An upload would succeed now: it needs %s, and %d of %d would take shares.", servers(e.Happy), o.Accepting, o.Servers)
+	case o.Accepting == 0:
+		return fmt.Sprintf("An upload would fail now: it needs %s, and none of %d would take shares.", servers(max(e.Happy, 1)), o.Servers)
 	default:
 		return fmt.Sprintf("An upload would fail now: it needs %s, and only %d of %d would take shares.", servers(max(e.Happy, 1)), o.Accepting, o.Servers)
 	}
@@ -82,7 +84,10 @@ func servers(n int) string {
 }
 
 func are(n int) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "no server is"
+	case 1:
 		return "1 server is"
 	}
 	return fmt.Sprintf("%d servers are", n)

@@ -76,6 +76,7 @@ func TestWelcomePage(t *testing.T) {
 			[]string{"Reading only", "An upload would fail now: it needs 7 storage servers, and only 6 of 10 would take shares.", "2 servers are not connected", "2 servers are full or read-only", "connected, takes no shares"},
 		},
 		{"far too few", gridOf{servers: 10, connected: 1}, []string{"Not ready", "9 servers are not connected", "Most files cannot be read now", "1 server is connected"}},
+		{"none connected", gridOf{servers: 10}, []string{"none of 10 would take shares", "no server is connected"}},
 		{"none", gridOf{}, []string{"Not ready", "this node knows of no storage server", "private/servers.yaml"}},
 	}
 	for _, tt := range tests {
