@@ -1,0 +1,158 @@
+package lafs_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"tahoe/caps"
+	"tahoe/internal/base32"
+	"tahoe/internal/taghash"
+	"tahoe/lafs"
+	"tahoe/lafs/grid"
+	"tahoe/lafs/immutable"
+	"tahoe/reactor"
+	"tahoe/storage"
+	"tahoe/storage/storagetest"
+)
+
+func newClient(t testing.TB) (*lafs.Client, []*storagetest.Mem) {
+	t.Helper()
+	var servers []*grid.Server
+	var mems []*storagetest.Mem
+	for i := range 10 {
+		tub := make([]byte, 20)
+		tub[0] = byte(i)
+		m := storagetest.NewMem(storagetest.Config{})
+		a := grid.Announcement{ID: grid.ServerID(fmt.Sprintf("server%d", i)), FURL: "pb://" + base32.Encode(tub) + "@127.0.0.1:1/x"}
+		s, err := grid.NewServer(a, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		servers, mems = append(servers, s), append(mems, m)
+	}
+	pool, budget := reactor.NewPool(0), reactor.NewBudget(64<<20)
+	up := immutable.NewUploader(immutable.UploaderConfig{
+		Servers: grid.Fixed(servers...), Pool: pool, Budget: budget,
+		Lease: func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
+			return taghash.Lease([]byte("master"), i, tub)
+		},
+	})
+	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: grid.Fixed(servers...), Pool: pool, Budget: budget})
+	return lafs.NewClient(up, down), mems
+}
+
+// TestPutAndOpen: what was put is read back, also when seven of ten servers have lost it.
+func TestPutAndOpen(t *testing.T) {
+	for _, size := range []int{0, 1, 55, 56, 1000, 131_071, 131_073, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5 << 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			c, mems := newClient(t)
+			data := bytes.Repeat([]byte("0123456789a"), size/11+1)[:size]
+			r, err := c.Put(t.Context(), io.MultiReader(bytes.NewReader(data)), lafs.PutOptions{Size: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, m := range mems[:7] {
+				for _, n := range m.Shares(r.Index) {
+					if !m.Remove(r.Index, n) {
+						t.Fatalf("server %d keeps share %d", i, n)
+					}
+				}
+			}
+			f := open(t, c, r.Cap)
+			if f.Size() != int64(size) || f.Cap().Encode() != r.Cap.Encode() {
+				t.Errorf("file of %d bytes, want %d", f.Size(), size)
+			}
+			for _, span := range []storage.Span{{Offset: 0, Size: int64(size)}, {Offset: int64(size) / 3, Size: 7}, {Offset: int64(size), Size: 5}} {
+				var got bytes.Buffer
+				if err := f.Read(t.Context(), span.Offset, span.Size, &got); err != nil {
+					t.Fatalf("read %+v: %v", span, err)
+				}
+				want := data[span.Offset:min(int64(size), span.End())]
+				if !bytes.Equal(got.Bytes(), want) {
+					t.Errorf("read %+v: got %d other bytes, want %d", span, got.Len(), len(want))
+				}
+			}
+			if err := f.Read(t.Context(), -1, 1, io.Discard); !errors.Is(err, storage.ErrRange) {
+				t.Errorf("read at -1: got %v, want %v", err, storage.ErrRange)
+			}
+		})
+	}
+}
+
+func open(t testing.TB, c *lafs.Client, k caps.Cap) lafs.File {
+	t.Helper()
+	n, err := c.Open(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, ok := n.(lafs.File)
+	if !ok {
+		t.Fatalf("got a %T, want a file", n)
+	}
+	return f
+}
+
+func TestOpenWrongKind(t *testing.T) {
+	c, _ := newClient(t)
+	r, err := c.Put(t.Context(), strings.NewReader(strings.Repeat("x", 100)), lafs.PutOptions{Size: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify, _ := r.Cap.Verify()
+	dir, err := caps.NewDirectory(r.Cap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutable := caps.NewMutableWrite(caps.SDMF, [16]byte{1}, [32]byte{2})
+	unknown, err := caps.Parse("x-tahoe-future-test-writeable:URI:NEW:thing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		c    caps.Cap
+		want string
+	}{
+		{verify, "allows to verify, and not to read"},
+		{dir, "names a directory"},
+		{mutable, "names a mutable file"},
+		{mutable.ReadOnly(), "names a mutable file"},
+		{unknown, "of a kind that this version does not know"},
+		{nil, "there is no capability"},
+	} {
+		_, err := c.Open(x.c)
+		if !errors.Is(err, lafs.ErrWrongKind) || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%v: got %v, want %q", x.c, err, x.want)
+		}
+	}
+}
+
+func TestPutFails(t *testing.T) {
+	c, _ := newClient(t)
+	r, err := c.Put(t.Context(), strings.NewReader("hello"), lafs.PutOptions{Size: 4})
+	if err == nil || r.Cap != nil {
+		t.Errorf("got %+v, %v; want an error", r, err)
+	}
+}
+
+// TestNodeHidesItsCapability: printing a node shows no secret.
+func TestNodeHidesItsCapability(t *testing.T) {
+	c, _ := newClient(t)
+	for _, text := range []string{"a literal secret", strings.Repeat("secret", 100)} {
+		r, err := c.Put(t.Context(), strings.NewReader(text), lafs.PutOptions{Size: int64(len(text))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret := strings.Split(r.Cap.Encode(), ":")[2]
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			for _, v := range []any{open(t, c, r.Cap), r, &r} {
+				if got := fmt.Sprintf(verb, v); strings.Contains(got, secret) || strings.Contains(got, "secret") {
+					t.Errorf("%s of a %T shows the capability", verb, v)
+				}
+			}
+		}
+	}
+}
