@@ -65,6 +65,7 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 			n.warnings = append(n.warnings, w.Error())
 		}
 	}
+	n.grid = broker
 	n.children = append(n.children, reactor.Child{Name: "grid", Service: broker})
 	return broker, nil
 }

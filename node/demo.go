@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"tahoe/reactor"
 )
@@ -56,8 +57,21 @@ func (d *Demo) Run(ctx context.Context, ready func()) error {
 	for i, s := range d.servers {
 		host.Add("storage-"+strconv.Itoa(i+1), s)
 	}
-	err := reactor.NewTree("demo", reactor.Child{Name: "servers", Service: host}, reactor.Child{Name: "client", Service: d.client}).Run(ctx, ready)
+	tree := reactor.NewTree("demo", reactor.Child{Name: "servers", Service: host}, reactor.Child{Name: "client", Service: d.client},
+		reactor.Child{Name: "connections", Service: reactor.ServiceFunc(d.connections)})
+	err := tree.Run(ctx, ready)
 	return errors.Join(err, d.Close())
+}
+
+// connections is ready when the client can reach all servers, or some time has passed.
+func (d *Demo) connections(ctx context.Context, ready func()) error {
+	const patience = 5 * time.Second
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_ = d.client.WaitConnected(waiting, DemoServers) // a grid with fewer serves too
+	ready()
+	<-ctx.Done()
+	return nil
 }
 
 // WebURL is the address of the client's web port.

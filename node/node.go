@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"tahoe/lafs/grid"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
 	"tahoe/reactor"
@@ -31,6 +32,7 @@ type Node struct {
 	log      *slog.Logger
 	seed     string          // of its place in the permuted order, if it has storage
 	storage  basedir.Storage // where its storage is, if it has any
+	grid     *grid.Broker    // nil: the node is no client
 	web      net.Listener    // nil: none
 	children []reactor.Child
 	warnings []string
@@ -118,6 +120,14 @@ func (n *Node) Warnings() []string { return slices.Clone(n.warnings) }
 
 // WebURL is the address of the web port; "" when there is none.
 func (n *Node) WebURL() string { return webURL(n.web) }
+
+// WaitConnected waits until the node, a client that runs, is connected to so many servers.
+func (n *Node) WaitConnected(ctx context.Context, servers int) error {
+	if n.grid == nil {
+		return fmt.Errorf("node %s has no web port, so it uses no servers", n.Name())
+	}
+	return n.grid.WaitConnected(ctx, servers)
+}
 
 // openIntroducers warns of introducers, which nobody contacts yet.
 func (n *Node) openIntroducers() error {

@@ -1,0 +1,178 @@
+package node_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"tahoe/node"
+	"tahoe/node/basedir"
+	"tahoe/node/config"
+)
+
+func openDemo(t *testing.T, dir string) *node.Demo {
+	t.Helper()
+	d, err := node.OpenDemo(dir, shared(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestDemo stores a file, reads it with seven of ten servers stopped, is refused with eight, and reads it again after a
+// restart at which a port had been taken by somebody else.
+func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes eleven RSA keys")
+	}
+	dir := filepath.Join(t.TempDir(), "grid")
+	d := openDemo(t, dir)
+	stop := start(t, d)
+	data := randomBytes(300_000)
+	capability := put(t, d.WebURL(), data)
+	for i := range 7 {
+		if on, err := d.Switch(i + 1); on || err != nil {
+			t.Fatalf("Switch(%d) = %v, %v", i+1, on, err)
+		}
+	}
+	checkGet(t, d.WebURL(), capability, data)
+	if _, err := d.Switch(8); err != nil {
+		t.Fatal(err)
+	}
+	waitStopped(t, dir, 8)
+	if status, answer := request(t, http.MethodGet, d.WebURL()+"uri/"+capability, nil); status != http.StatusGone {
+		t.Errorf("with two servers: %d %s, want 410", status, answer)
+	}
+	if on, err := d.Switch(8); !on || err != nil || d.Running() != 3 {
+		t.Fatalf("Switch(8) = %v, %v, and %d run", on, err, d.Running())
+	}
+	waitFor(t, func() bool {
+		s, _ := request(t, http.MethodGet, d.WebURL()+"uri/"+capability, nil)
+		return s == http.StatusOK
+	})
+	if _, err := d.Switch(11); err == nil {
+		t.Error("there is a storage node 11")
+	}
+	url := d.WebURL()
+	stop()
+
+	taken := occupy(t, node.DemoStorage(dir, 2))
+	defer taken.Close()
+	d = openDemo(t, dir)
+	stop = start(t, d)
+	defer stop()
+	if d.WebURL() != url {
+		t.Errorf("the web port moved from %s to %s", url, d.WebURL())
+	}
+	checkGet(t, d.WebURL(), capability, data)
+}
+
+// occupy listens on the storage port of a node that does not run.
+func occupy(t *testing.T, dir string) net.Listener {
+	t.Helper()
+	_, s, err := config.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp4", s.Tub.Listen[0].Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func waitStopped(t *testing.T, dir string, i int) {
+	t.Helper()
+	waitFor(t, func() bool {
+		_, err := os.Stat(filepath.Join(node.DemoStorage(dir, i), "running.process"))
+		return errors.Is(err, os.ErrNotExist)
+	})
+}
+
+func waitFor(t *testing.T, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if f() {
+			return
+		}
+	}
+	t.Fatal("waited for 20 seconds in vain")
+}
+
+// TestPrepareDemo: what is there is left as it is, what a crash left half made is made again, and other people's
+// directories are left alone.
+func TestPrepareDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes twelve RSA keys")
+	}
+	dir := t.TempDir()
+	if err := node.PrepareDemo(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	before := names(t, dir)
+	if len(before) != node.DemoServers+1 || !slices.Contains(before, "storage-10") {
+		t.Errorf("the grid is %q", before)
+	}
+	read := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	kept := []string{"client/private/servers.yaml", "client/tahoe.cfg", "storage-4/private/storage.furl", "storage-4/my_nodeid"}
+	var old []string
+	for _, name := range kept {
+		old = append(old, read(name))
+	}
+	if err := node.PrepareDemo(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range kept {
+		if read(name) != old[i] {
+			t.Errorf("%s changed", name)
+		}
+	}
+	half := node.DemoStorage(dir, 7)
+	if err := os.Remove(filepath.Join(half, "tahoe-client.tac")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(half, "permutation-seed")); err != nil { // made when the node was first used
+		t.Fatal(err)
+	}
+	_ = os.Remove(filepath.Join(half, "running.process.lock"))
+	if err := node.PrepareDemo(dir, time.Now()); err != nil {
+		t.Errorf("with a half made node: %v", err)
+	}
+}
+
+func TestPrepareDemoLeavesOthersAlone(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "thesis.txt"), "x")
+	err := node.PrepareDemo(dir, time.Now())
+	if _, ok := errors.AsType[*basedir.NotEmptyError](err); !ok {
+		t.Errorf("got %v, want a NotEmptyError", err)
+	}
+	if got := fmt.Sprint(names(t, dir)); got != "[thesis.txt]" {
+		t.Errorf("the directory holds %s", got)
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
