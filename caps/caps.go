@@ -4,8 +4,8 @@
 // A capability is a value that can be compared and used as a map key. How much it allows is in its type: what needs to
 // verify takes a Verify, what needs to read a Read. Power is only ever given up, Write to Read to Verify.
 //
-// The invariant: only Encode yields the secret text. Printing, logging and encoding a capability, alone or within something else,
-// gives its kind and the first characters of its storage index.
+// The invariant: only Encode yields the secret text. Printing, logging and encoding a capability, alone or within
+// something else, gives its kind and the first characters of its storage index.
 package caps
 
 import (
@@ -44,7 +44,8 @@ type Write interface {
 func ReadOnly(c Cap) (Read, bool) {
 	switch c := c.(type) {
 	case Write:
-		return c.ReadOnly(), true
+		r := c.ReadOnly()
+		return r, r != nil // the zero value has nothing left
 	case Read:
 		return c, true
 	}

@@ -283,6 +283,9 @@ func TestZeroValuesAreHarmless(t *testing.T) {
 		if v, ok := caps.VerifyOnly(c); ok && c != caps.Cap(v) {
 			t.Errorf("%T: got %v to verify with, want nothing", c, v)
 		}
+		if r, ok := caps.ReadOnly(c); ok && r == nil {
+			t.Errorf("%T: got a read capability that is nil", c)
+		}
 		if err := caps.Require(c, caps.DeepImmutable); err != nil {
 			t.Errorf("%T: got %v", c, err)
 		}
