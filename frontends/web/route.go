@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -121,10 +122,8 @@ func (rt *route) fileName() string {
 
 // allow refuses methods that are not listed.
 func allow(r *http.Request, methods ...string) error {
-	for _, m := range methods {
-		if r.Method == m {
-			return nil
-		}
+	if slices.Contains(methods, r.Method) {
+		return nil
 	}
 	return problem{
 		status: http.StatusMethodNotAllowed,
