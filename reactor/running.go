@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -60,7 +61,7 @@ type running struct {
 // start runs c below ctx, whose end it does not see: halt ends it. It sends itself to ended when it has ended.
 func start(ctx context.Context, owner string, c Child, ended chan<- *running) *running {
 	r := &running{
-		name: c.Name, path: owner + "/" + c.Name, grace: c.grace(), scope: scopeOf(ctx),
+		name: c.Name, path: strings.TrimSuffix(owner+"/"+c.Name, "/"), grace: c.grace(), scope: scopeOf(ctx),
 		ready: make(chan struct{}), done: make(chan struct{}),
 	}
 	work, cut := context.WithCancelCause(r.scope.work)

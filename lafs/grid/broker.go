@@ -185,16 +185,16 @@ func (b *Broker) Run(ctx context.Context, ready func()) error {
 	defer wg.Wait()
 	running := make(map[*member]context.CancelFunc)
 	for {
-		want := *b.members.Load()
-		for _, m := range want {
-			if running[m] == nil {
+		want := make(map[*member]bool)
+		for _, m := range *b.members.Load() {
+			if want[m] = true; running[m] == nil {
 				mctx, cancel := context.WithCancel(ctx)
 				running[m] = cancel
 				wg.Go(func() { m.run(mctx) })
 			}
 		}
 		for m, cancel := range running {
-			if !slices.Contains(want, m) {
+			if !want[m] {
 				cancel()
 				delete(running, m)
 			}
