@@ -158,7 +158,9 @@ func (w *world) place(c caps.CHK, shares [][]byte) {
 	}
 }
 
-func (w *world) downloader() *immutable.Downloader { return w.downloaderWith(immutable.DownloaderConfig{}) }
+func (w *world) downloader() *immutable.Downloader {
+	return w.downloaderWith(immutable.DownloaderConfig{})
+}
 
 func (w *world) downloaderWith(c immutable.DownloaderConfig) *immutable.Downloader {
 	c.Servers, c.Pool, c.Budget = grid.Fixed(w.servers...), reactor.NewPool(2), w.budget
