@@ -34,7 +34,7 @@ var ladder = [][]string{
 // off this list; a package that goes for good goes from the ladder and the rules.
 var future = []string{
 	"introducer", "storage/crawler", "internal/foolscap", "lafs/dirnode", "lafs/mutable", "lafs/mutable/layout", "frontends/auth",
-	"frontends/vfs", "frontends/sftp", "frontends/ftp", "frontends/webdav", "lafs", "tests/gridtest",
+	"frontends/vfs", "frontends/sftp", "frontends/ftp", "frontends/webdav",
 }
 
 // A never forbids imports that the ladder alone would allow, or whose reason is worth saying.
@@ -290,6 +290,26 @@ func TestNoCgo(t *testing.T) {
 		for _, s := range files {
 			if slices.Contains(s.imports(), "C") {
 				t.Errorf(`%s imports "C": the program is one static binary, built without a C compiler`, s.name)
+			}
+		}
+	}
+}
+
+// maxLines is how long a function of the product may be. Most have ten lines.
+const maxLines = 60
+
+func TestFunctionsAreShort(t *testing.T) {
+	all := load(t)
+	for folder := range all.folders {
+		for _, s := range all.product(folder) {
+			for _, d := range s.ast.Decls {
+				f, ok := d.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				if n := all.files.Position(f.End()).Line - all.files.Position(f.Pos()).Line + 1; n > maxLines {
+					t.Errorf("%s: %s has %d lines, more than %d: it has more than one purpose", all.at(f), f.Name.Name, n, maxLines)
+				}
 			}
 		}
 	}
