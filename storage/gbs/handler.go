@@ -133,8 +133,7 @@ func parsePathShare(s string) (storage.ShareNum, error) {
 
 // ServeHTTP answers one request. Whoever does not know the swissnum learns nothing but that.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The last answer on this connection may have left a deadline behind.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.cfg.Silence))
+	w = &timedWriter{w, h.cfg.Silence}
 	if err := checkAuthorization(r.Header, h.auth); err != nil {
 		w.Header().Set("Connection", "close")
 		h.refuse(w, r, err)
@@ -142,6 +141,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.mux.ServeHTTP(w, r)
 }
+
+// A timedWriter gives the client some time to take the begin of an answer. The time begins when the answer does: reading the
+// request may have taken long.
+type timedWriter struct {
+	http.ResponseWriter
+	silence time.Duration
+}
+
+func (w *timedWriter) WriteHeader(status int) {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.silence))
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // refuse answers with an error: its status, its word, and a sentence.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {

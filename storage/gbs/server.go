@@ -16,8 +16,9 @@ import (
 
 // ServerConfig adjusts a Server. Its zero value works.
 type ServerConfig struct {
-	// OnFoolscap gets connections that speak Foolscap, which share the port, with all their bytes; it owns them
-	// and may keep its goroutine. Nil refuses them with a sentence.
+	// OnFoolscap gets connections that speak Foolscap, which share the port, with all their bytes. It owns them, and
+	// returns when it is done with them: when the server stops, their reads and writes fail, and Run waits for it.
+	// Nil refuses them with a sentence.
 	OnFoolscap func(c net.Conn)
 
 	MaxConns int           // connections at once, others are closed; 0 is 4096
@@ -165,10 +166,10 @@ func (c *countedConn) Close() error {
 }
 
 // begin finds out what a connection speaks, and hands it on.
-func (s *Server) begin(ctx context.Context, c net.Conn) error {
-	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
-	_ = c.SetDeadline(time.Now().Add(s.cfg.Decide))
-	speaks, c, err := sniff(c)
+func (s *Server) begin(ctx context.Context, fresh net.Conn) error {
+	defer context.AfterFunc(ctx, func() { _ = fresh.SetDeadline(time.Unix(1, 0)) })()
+	_ = fresh.SetDeadline(time.Now().Add(s.cfg.Decide))
+	speaks, c, err := sniff(fresh)
 	switch {
 	case err != nil:
 		return fmt.Errorf("no first bytes: %w", err)
