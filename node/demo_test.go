@@ -66,11 +66,12 @@ func TestDemo(t *testing.T) {
 	defer taken.Close()
 	d = openDemo(t, dir)
 	stop = start(t, d)
-	defer stop()
 	if d.WebURL() != url {
 		t.Errorf("the web port moved from %s to %s", url, d.WebURL())
 	}
 	checkGet(t, d.WebURL(), capability, data)
+	stop()
+	checkPrepare(t, dir)
 }
 
 // occupy listens on the storage port of a node that does not run.
@@ -105,51 +106,51 @@ func waitFor(t *testing.T, f func() bool) {
 	t.Fatal("waited for 20 seconds in vain")
 }
 
-// TestPrepareDemo: what is there is left as it is, what a crash left half made is made again, and other people's
-// directories are left alone.
-func TestPrepareDemo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes twelve RSA keys")
+// checkPrepare: what is there is left as it is, and what a crash left half made is made again.
+func checkPrepare(t *testing.T, dir string) {
+	t.Helper()
+	prepare := func() {
+		t.Helper()
+		if err := node.PrepareDemo(dir, time.Now()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	dir := t.TempDir()
-	if err := node.PrepareDemo(dir, time.Now()); err != nil {
-		t.Fatal(err)
-	}
+	prepare()
 	before := names(t, dir)
 	if len(before) != node.DemoServers+1 || !slices.Contains(before, "storage-10") {
 		t.Errorf("the grid is %q", before)
 	}
-	read := func(name string) string {
+	kept := []string{"client/private/servers.yaml", "client/tahoe.cfg", "storage-4/private/storage.furl", "storage-4/my_nodeid"}
+	old := texts(t, dir, kept)
+	prepare()
+	if now := texts(t, dir, kept); !slices.Equal(now, old) {
+		t.Error("preparing it again changed the grid")
+	}
+	half := node.DemoStorage(dir, 7)
+	for _, name := range names(t, half) {
+		if name != "private" && name != "tahoe.cfg" {
+			if err := os.RemoveAll(filepath.Join(half, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	prepare()
+	if now := texts(t, dir, kept); now[0] == old[0] || !slices.Equal(now[1:], old[1:]) {
+		t.Error("the client does not know the node that was made again, or another one changed")
+	}
+}
+
+func texts(t *testing.T, dir string, files []string) []string {
+	t.Helper()
+	var all []string
+	for _, name := range files {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(b)
+		all = append(all, string(b))
 	}
-	kept := []string{"client/private/servers.yaml", "client/tahoe.cfg", "storage-4/private/storage.furl", "storage-4/my_nodeid"}
-	var old []string
-	for _, name := range kept {
-		old = append(old, read(name))
-	}
-	if err := node.PrepareDemo(dir, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	for i, name := range kept {
-		if read(name) != old[i] {
-			t.Errorf("%s changed", name)
-		}
-	}
-	half := node.DemoStorage(dir, 7)
-	if err := os.Remove(filepath.Join(half, "tahoe-client.tac")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(half, "permutation-seed")); err != nil { // made when the node was first used
-		t.Fatal(err)
-	}
-	_ = os.Remove(filepath.Join(half, "running.process.lock"))
-	if err := node.PrepareDemo(dir, time.Now()); err != nil {
-		t.Errorf("with a half made node: %v", err)
-	}
+	return all
 }
 
 func TestPrepareDemoLeavesOthersAlone(t *testing.T) {

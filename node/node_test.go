@@ -211,6 +211,13 @@ func TestOpenRefuses(t *testing.T) {
 	defer busy.Close()
 	taken := fmt.Sprintf("tcp:%d:interface=127.0.0.1", busy.Addr().(*net.TCPAddr).Port)
 
+	made := t.TempDir()
+	create(t, made, node.CreateConfig{WebPort: "tcp:0:interface=127.0.0.1"})
+	plain := func(t *testing.T, dir string) {
+		if err := os.CopyFS(dir, os.DirFS(made)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tests := []struct {
 		name string
 		make func(t *testing.T, dir string)
@@ -221,47 +228,53 @@ func TestOpenRefuses(t *testing.T) {
 		{"file", func(t *testing.T, dir string) { os.Remove(dir); write(t, dir, "x") }, []string{"is not a directory"}},
 		{"introducer", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "tahoe-introducer.tac"), "") }, []string{"introducer", "runs no introducers yet"}},
 		{"before 1.3", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{})
+			plain(t, dir)
 			write(t, filepath.Join(dir, "webport"), "1")
 		},
 			[]string{"before version 1.3", "webport"}},
 		{"unknown key", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{})
+			plain(t, dir)
 			set(t, dir, "node", "nicknam", "a")
 		},
 			[]string{"tahoe.cfg line ", "[node] nicknam is not a setting", "did you mean nickname?"}},
 		{"reserved_space", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{})
+			plain(t, dir)
 			set(t, dir, "storage", "reserved_space", "lots")
 		},
 			[]string{"tahoe.cfg line ", `[storage] reserved_space is "lots", which is not a size`}},
 		{"k > n", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{})
+			plain(t, dir)
 			set(t, dir, "client", "shares.needed", "11")
 		},
 			[]string{"[client] shares.needed is 11, which is more than shares.total = 10"}},
 		{"n > 256", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{})
+			plain(t, dir)
 			set(t, dir, "client", "shares.total", "257")
 		},
 			[]string{"[client] shares.total is 257, but must be from 1 to 256"}},
-		{"busy web port", func(t *testing.T, dir string) { create(t, dir, node.CreateConfig{WebPort: taken}) },
+		{"busy web port", func(t *testing.T, dir string) {
+			plain(t, dir)
+			set(t, dir, "node", "web.port", taken)
+		},
 			[]string{"tahoe.cfg: web.port is " + taken, "another program listens on that port", "choose another port"}},
 		{"busy tub port", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{Storage: true, Port: taken, Location: "tcp:127.0.0.1:1"})
+			plain(t, dir)
+			set(t, dir, "node", "tub.port", taken)
+			set(t, dir, "node", "tub.location", "tcp:127.0.0.1:1")
+			set(t, dir, "storage", "enabled", "true")
 		}, []string{"tahoe.cfg: tub.port is " + taken, "another program listens on that port"}},
 		{"broken key", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{})
+			plain(t, dir)
 			write(t, filepath.Join(dir, "private", "node.privkey"), "priv-v0-secret")
 		},
 			[]string{"node.privkey does not hold a key", "restore it from a copy"}},
 		{"broken certificate", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{})
+			plain(t, dir)
 			write(t, filepath.Join(dir, "private", "node.pem"), "secret")
 		},
 			[]string{"node.pem does not hold a certificate and its RSA key"}},
 		{"broken servers.yaml", func(t *testing.T, dir string) {
-			create(t, dir, node.CreateConfig{WebPort: "tcp:0:interface=127.0.0.1"})
+			plain(t, dir)
 			write(t, filepath.Join(dir, "private", "servers.yaml"), "storage: [secret")
 		}, []string{"servers.yaml is not the YAML that belongs there"}},
 	}
