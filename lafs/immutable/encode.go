@@ -1,6 +1,7 @@
 package immutable
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"tahoe/internal/hashtree"
 	"tahoe/internal/taghash"
@@ -144,17 +147,44 @@ func (p *pipeline) work(ctx context.Context) error {
 		if err := readFullAt(p.source, data[:size], offset); err != nil {
 			return err
 		}
-		clear(data[size:])
-		var encoded error
-		if err := p.pool.Do(ctx, func() { encoded = p.encode(s, buf) }); err != nil {
+		clear(data[size:]) // padding of the tail
+		if err := p.encode(ctx, s, buf); err != nil {
 			return err
 		}
-		if encoded != nil {
-			return encoded
-		}
-		p.ring.publish(s)
 	}
 }
+
+// encode turns the plaintext of segment s in buf into its blocks, and hashes and publishes these. A file that fits into
+// the ring is published before it is hashed, and hashed on all cores at once: its slots are not used again, and there
+// are no other segments that would keep the cores busy.
+func (p *pipeline) encode(ctx context.Context, s int, buf []byte) error {
+	blocks := p.blocks(s, buf)
+	whole := p.geometry.Segments <= len(p.ring.slots)
+	var failed error
+	err := p.pool.Do(ctx, func() {
+		if failed = p.seal(s, buf, blocks); failed == nil && !whole {
+			p.hash(s, buf, blocks, 0, 1)
+		}
+	})
+	if err = cmp.Or(err, failed); err != nil {
+		return err
+	}
+	p.ring.publish(s)
+	if !whole {
+		return nil
+	}
+	parts := min(p.pool.Slots(), int(slotSize(p.geometry)/minHashPart)+1)
+	var hashing errgroup.Group
+	for part := range parts {
+		hashing.Go(func() error {
+			return p.pool.Do(ctx, func() { p.hash(s, buf, blocks, part, parts) })
+		})
+	}
+	return hashing.Wait()
+}
+
+// minHashPart is how much is worth a goroutine to hash.
+const minHashPart = 64 << 10
 
 // readFullAt fills buf from the source. A source that has become shorter since it was measured is an error.
 func readFullAt(source io.ReaderAt, buf []byte, offset int64) error {
@@ -168,23 +198,32 @@ func readFullAt(source io.ReaderAt, buf []byte, offset int64) error {
 	return fmt.Errorf("read source: %w", err)
 }
 
-// encode turns the plaintext of segment s in buf into its blocks. The padding of the tail is neither encrypted nor part
-// of the segment's hash.
-func (p *pipeline) encode(s int, buf []byte) error {
-	offset, size, block := p.geometry.Segment(s)
-	decrypt(p.cipher, offset, buf[:size]) // which encrypts as well: the key stream is the same
-	p.segmentHashes[s] = taghash.CiphertextSegment(buf[:size])
+// blocks are the blocks of segment s in buf.
+func (p *pipeline) blocks(s int, buf []byte) [][]byte {
+	_, _, size := p.geometry.Segment(s)
 	blocks := make([][]byte, p.geometry.Total)
 	for i := range blocks {
-		blocks[i] = buf[int64(i)*block:][:block:block]
+		blocks[i] = buf[int64(i)*size:][:size:size]
 	}
-	if err := p.code.Encode(blocks); err != nil {
-		return err
+	return blocks
+}
+
+// seal encrypts segment s and adds the parity blocks. The padding of the tail is not encrypted.
+func (p *pipeline) seal(s int, buf []byte, blocks [][]byte) error {
+	offset, size, _ := p.geometry.Segment(s)
+	decrypt(p.cipher, offset, buf[:size]) // which encrypts as well: the key stream is the same
+	return p.code.Encode(blocks)
+}
+
+// hash does one of so many parts of the hashing of segment s. The padding of the tail is no part of the segment's hash.
+func (p *pipeline) hash(s int, buf []byte, blocks [][]byte, part, parts int) {
+	if part == parts-1 {
+		_, size, _ := p.geometry.Segment(s)
+		p.segmentHashes[s] = taghash.CiphertextSegment(buf[:size])
 	}
-	for i, b := range blocks {
-		p.blockHashes[i*p.geometry.Segments+s] = taghash.Block(b)
+	for i := part; i < len(blocks); i += parts {
+		p.blockHashes[i*p.geometry.Segments+s] = taghash.Block(blocks[i])
 	}
-	return nil
 }
 
 // hashCiphertext hashes the ciphertext of all segments in order.

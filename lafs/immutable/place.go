@@ -58,7 +58,6 @@ type placer struct {
 type candidate struct {
 	*grid.Server
 	room    bool // it may be asked for room
-	asked   []int
 	waiting bool // a question is under way
 	slow    bool // nobody waits for its answer
 	known   bool // it has answered

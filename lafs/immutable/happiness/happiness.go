@@ -6,17 +6,18 @@
 // values: servers are numbered by their place in the permuted order, best first, and shares from 0.
 package happiness
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Nowhere stands for the server of a share that has none.
 const Nowhere = -1
 
 // Measure is the happiness of a layout: holds lists the shares of each server.
 func Measure(holds [][]int) int {
-	m := newMatching(len(holds))
-	for s := range holds {
-		m.augment(s, func(server int) []int { return holds[server] })
-	}
+	m := newMatching(len(holds), math.MaxInt)
+	m.augmentAll(func(int) bool { return true }, func(server int) []int { return holds[server] })
 	return m.size
 }
 
@@ -32,7 +33,7 @@ type Server struct {
 // (a writable one can take something else), then promised room, then servers that come early. Shares beyond the matching
 // stay where they are, or go to the writable servers with the fewest shares.
 func Place(servers []Server, total int) []int {
-	m := newMatching(len(servers))
+	m := newMatching(len(servers), total)
 	readOnly := func(s int) bool { return !servers[s].Writable }
 	writable := func(s int) bool { return servers[s].Writable }
 	anyone := func(int) bool { return true }

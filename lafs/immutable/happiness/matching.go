@@ -6,18 +6,22 @@ import "maps"
 // unmatch a server.
 type matching struct {
 	servers  int
+	shares   int
 	shareOf  map[int]int // server → share
 	serverOf map[int]int // share → server
 	size     int
 }
 
-func newMatching(servers int) *matching {
-	return &matching{servers: servers, shareOf: make(map[int]int, servers), serverOf: make(map[int]int, servers)}
+func newMatching(servers, shares int) *matching {
+	return &matching{servers: servers, shares: shares, shareOf: make(map[int]int, servers), serverOf: make(map[int]int, servers)}
 }
 
 // augmentAll tries to match each of the chosen servers over the given edges, in order.
 func (m *matching) augmentAll(chosen func(server int) bool, edges func(server int) []int) {
 	for s := range m.servers {
+		if m.size == m.shares {
+			return
+		}
 		if _, matched := m.shareOf[s]; !matched && chosen(s) {
 			m.augment(s, edges)
 		}
