@@ -143,6 +143,13 @@ func (l *Loop) Trigger(ctx context.Context) error {
 	select {
 	case err := <-done:
 		return err
+	case <-l.ended: // the work panicked, or answered just before the end
+		select {
+		case err := <-done:
+			return err
+		default:
+			return ErrStopping
+		}
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

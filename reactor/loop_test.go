@@ -225,3 +225,16 @@ func TestSystemClock(t *testing.T) {
 		}
 	})
 }
+
+func TestTriggerOfWorkThatPanics(t *testing.T) {
+	loop := reactor.NewLoop(time.Hour, func(context.Context) error { panic("boom") }, reactor.LoopConfig{})
+	done := make(chan error, 1)
+	tree := reactor.NewTree("node", reactor.Child{Name: "expirer", Service: loop})
+	go func() { done <- tree.Run(t.Context(), never) }()
+	if err := loop.Trigger(t.Context()); err != reactor.ErrStopping {
+		t.Errorf("Trigger: got %v, want %v", err, reactor.ErrStopping)
+	}
+	if got, want := text(<-done), "expirer: panic: boom"; got != want {
+		t.Errorf("Run: got %q, want %q", got, want)
+	}
+}

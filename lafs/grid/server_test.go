@@ -243,3 +243,41 @@ func BenchmarkPermuted(b *testing.B) {
 		}
 	}
 }
+
+// zeros is a share without end.
+type zeros struct{ storage.Server }
+
+func (zeros) Buckets(context.Context, storage.Index) (map[storage.ShareNum]storage.Reader, error) {
+	return map[storage.ShareNum]storage.Reader{0: zeroReader{}}, nil
+}
+
+type zeroReader struct{}
+
+func (zeroReader) Read(context.Context, storage.Span) (io.ReadCloser, error) {
+	return io.NopCloser(zeroStream{}), nil
+}
+
+type zeroStream struct{}
+
+func (zeroStream) Read(p []byte) (int, error) { return len(p), nil }
+
+// BenchmarkStream is what guarding a stream costs for each 32 KiB of a share.
+func BenchmarkStream(b *testing.B) {
+	buckets, err := server(b, "s", zeros{}).Storage().Buckets(b.Context(), one)
+	if err != nil {
+		b.Fatal(err)
+	}
+	body, err := buckets[0].Read(b.Context(), storage.Span{Size: 1 << 60})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = body.Close() }()
+	p := make([]byte, 32<<10)
+	b.SetBytes(int64(len(p)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := body.Read(p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
