@@ -11,13 +11,14 @@ import (
 const SecretSize = 32
 
 // A Secret is a lease secret or a write enabler. It prints as "secret" however it is formatted; Bytes alone yields it.
-// Its bytes lie behind a handle, so that a struct that holds one in an unexported field leaks nothing when printed.
+// Its bytes lie behind two handles, so that a struct that holds one in an unexported field leaks nothing when printed:
+// fmt follows one pointer to an array when the verb does not fit.
 type Secret struct {
-	h unique.Handle[[SecretSize]byte]
+	h unique.Handle[unique.Handle[[SecretSize]byte]]
 }
 
 // NewSecret makes a secret of its 32 bytes.
-func NewSecret(b [SecretSize]byte) Secret { return Secret{unique.Make(b)} }
+func NewSecret(b [SecretSize]byte) Secret { return Secret{unique.Make(unique.Make(b))} }
 
 // ParseSecret makes a secret of b, which must have 32 bytes: ErrMalformed otherwise.
 func ParseSecret(b []byte) (Secret, error) {
@@ -32,7 +33,7 @@ func (s Secret) Bytes() [SecretSize]byte {
 	if s == (Secret{}) {
 		return [SecretSize]byte{}
 	}
-	return s.h.Value()
+	return s.h.Value().Value()
 }
 
 // Equal compares two secrets in constant time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"tahoe/internal/durable/durabletest"
@@ -217,4 +218,36 @@ func content(t *testing.T, s *disk.Server) shares {
 		out[n] = string(readAll(t, r))
 	}
 	return out
+}
+
+// TestOrderOfSteps: content is synced before it gets its name, and directories after.
+func TestOrderOfSteps(t *testing.T) {
+	for _, c := range []struct {
+		op   int
+		want []string
+	}{
+		{0, []string{"write", "sync", "rename", "syncdir"}},
+		{2, []string{"write", "sync", "write", "sync", "rename", "rename", "syncdir"}},
+	} {
+		op := operations()[c.op]
+		dir := t.TempDir()
+		op.before(t, open(t, disk.Config{Dir: dir}))
+		crash := &lateCrash{}
+		s := open(t, disk.Config{Dir: dir, Step: crash.step})
+		crash.c = durabletest.Count()
+		if err := op.run(t, s); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, step := range crash.c.Steps() {
+			call, _, _ := strings.Cut(step, " ")
+			repeated := len(got) > 0 && got[len(got)-1] == call && call != "rename"
+			if slices.Contains(c.want, call) && !repeated {
+				got = append(got, call)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got steps %q, want %q", op.name, got, c.want)
+		}
+	}
 }

@@ -51,7 +51,3 @@ func TestConformance(t *testing.T) {
 		return counted{s}
 	})
 }
-
-func BenchmarkDisk(b *testing.B) {
-	storagetest.Bench(b, func(b testing.TB) storage.Server { return open(b, disk.Config{Dir: b.TempDir()}) })
-}

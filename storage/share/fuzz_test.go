@@ -73,7 +73,7 @@ func FuzzMutable(f *testing.F) {
 		before := leasesOf(t, c, b)
 		file := &memory{bytes.Clone(b[:c.FileSize()])}
 		e := share.Edit(file, c)
-		if err := e.Write(offset%(1<<20), bytes.NewReader(data)); err != nil {
+		if err := e.Write(offset%(1<<14), bytes.NewReader(data)); err != nil {
 			if offset < 0 && errors.Is(err, storage.ErrTooLarge) {
 				return
 			}
