@@ -123,6 +123,8 @@ func start(t *testing.T, f *farm, b *grid.Broker) {
 		if err := <-done; err != nil {
 			t.Errorf("stop: got %v, want nil", err)
 		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		for id, n := range f.made {
 			if f.closed[id] != n {
 				t.Errorf("%s: %d connections made, %d closed", id, n, f.closed[id])

@@ -126,8 +126,8 @@ func TestUnusableServerIsShown(t *testing.T) {
 
 func TestPreferredServersComeFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFarm("a", "b", "c", "d")
-		plain, some := run(t, f, grid.BrokerConfig{}), run(t, f, grid.BrokerConfig{Preferred: []grid.ServerID{"d", "b", "unknown"}})
+		plain := run(t, newFarm("a", "b", "c", "d"), grid.BrokerConfig{})
+		some := run(t, newFarm("a", "b", "c", "d"), grid.BrokerConfig{Preferred: []grid.ServerID{"d", "b", "unknown"}})
 		for n := range byte(50) {
 			i := storage.Index{n}
 			order := names(plain.Permuted(i))
