@@ -41,7 +41,8 @@ func (n *Node) openClient() error {
 	if err := os.MkdirAll(n.settings.TempDir, 0o700); err != nil {
 		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
-	return n.openWeb(n.newStore(broker, lease, convergence), broker)
+	n.files = n.newFiles(broker, lease, convergence)
+	return n.openWeb(store{n.files}, broker)
 }
 
 func (n *Node) encoding() immutable.Encoding {

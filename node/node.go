@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
@@ -33,6 +34,7 @@ type Node struct {
 	seed     string          // of its place in the permuted order, if it has storage
 	storage  basedir.Storage // where its storage is, if it has any
 	grid     *grid.Broker    // nil: the node is no client
+	files    *lafs.Client    // nil likewise
 	web      net.Listener    // nil: none
 	children []reactor.Child
 	warnings []string
@@ -120,6 +122,9 @@ func (n *Node) Warnings() []string { return slices.Clone(n.warnings) }
 
 // WebURL is the address of the web port; "" when there is none.
 func (n *Node) WebURL() string { return webURL(n.web) }
+
+// Files is the file store of a client, for programs that embed one; nil when the node is no client.
+func (n *Node) Files() *lafs.Client { return n.files }
 
 // WaitConnected waits until the node, a client that runs, is connected to so many servers.
 func (n *Node) WaitConnected(ctx context.Context, servers int) error {

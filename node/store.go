@@ -1,54 +1,43 @@
 package node
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"io"
 
 	"tahoe/caps"
 	"tahoe/frontends/web"
+	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
 )
 
-// store is the file store as the web port sees it.
-type store struct {
-	up   *immutable.Uploader
-	down *immutable.Downloader
+// newFiles makes the node's file store.
+func (n *Node) newFiles(servers grid.Servers, leaseMaster, convergence []byte) *lafs.Client {
+	up := immutable.NewUploader(immutable.UploaderConfig{
+		Servers: servers, Lease: leases(leaseMaster), Pool: n.shared.Pool, Budget: n.shared.Budget, Encoding: n.encoding(),
+		Convergence: convergence, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
+	})
+	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Budget, Log: n.log})
+	return lafs.NewClient(up, down)
 }
 
-func (n *Node) newStore(servers grid.Servers, leaseMaster, convergence []byte) web.Store {
-	return store{
-		up: immutable.NewUploader(immutable.UploaderConfig{
-			Servers: servers, Lease: leases(leaseMaster), Pool: n.shared.Pool, Budget: n.shared.Budget, Encoding: n.encoding(),
-			Convergence: convergence, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
-		}),
-		down: immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Budget, Log: n.log}),
-	}
-}
+// store is a file store as the web port sees it.
+type store struct{ files *lafs.Client }
 
 func (s store) Put(ctx context.Context, src io.Reader, size int64) (caps.Read, error) {
-	c, _, err := s.up.Upload(ctx, src, immutable.UploadOptions{Size: size})
-	return c, err
+	r, err := s.files.Put(ctx, src, lafs.PutOptions{Size: size})
+	return r.Cap, err
 }
 
 func (s store) Open(c caps.Cap) (web.File, error) {
-	switch c := c.(type) {
-	case caps.CHK:
-		return s.down.Open(c), nil
-	case caps.Literal:
-		return literal{c.Data()}, nil
+	n, err := s.files.Open(c)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.New("this capability does not name a file that this version can read")
-}
-
-// literal is a file within its capability.
-type literal struct{ data []byte }
-
-func (l literal) Size() int64 { return int64(len(l.data)) }
-
-func (l literal) Read(_ context.Context, off, n int64, w io.Writer) error {
-	_, err := io.Copy(w, io.NewSectionReader(bytes.NewReader(l.data), off, n))
-	return err
+	f, ok := n.(lafs.File)
+	if !ok {
+		return nil, fmt.Errorf("%s is no file: %w", caps.Abbrev(c), lafs.ErrWrongKind)
+	}
+	return f, nil
 }

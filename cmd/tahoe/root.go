@@ -102,7 +102,7 @@ func commands(e *Env) []*cobra.Command {
 func atMost(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > n {
-			return &usageError{fmt.Sprintf("%s takes no more than %d arguments, not %d", cmd.Name(), n, len(args))}
+			return &usageError{fmt.Sprintf("%s takes at most %d of the %d arguments given", cmd.Name(), n, len(args))}
 		}
 		return nil
 	}
