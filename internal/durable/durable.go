@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // A Hook is called before every system call that changes something, with the call's name and the path. When it
@@ -134,18 +135,21 @@ func (f FS) MkdirAll(root, path string, perm os.FileMode) error {
 
 // SyncPath makes the entries of dir durable, and dir itself, and its parents up to root: it syncs every directory from
 // dir up to and including root. It does so whoever made them, because another goroutine may have made a parent and not
-// have come to syncing it yet.
+// have come to syncing it yet. Nothing is durable before all of them are, so their order does not matter, and they are
+// synced at the same time: the disk is flushed once for all.
 func (f FS) SyncPath(root, dir string) error {
-	for {
-		if err := f.SyncDir(dir); err != nil {
-			return err
-		}
-		parent := filepath.Dir(dir)
-		if dir == root || parent == dir {
-			return nil
-		}
-		dir = parent
+	dirs := []string{dir}
+	for dir != root && filepath.Dir(dir) != dir {
+		dir = filepath.Dir(dir)
+		dirs = append(dirs, dir)
 	}
+	errs := make([]error, len(dirs))
+	var wg sync.WaitGroup
+	for k, d := range dirs {
+		wg.Go(func() { errs[k] = f.SyncDir(d) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // SyncDir makes the entries of a directory durable.

@@ -22,6 +22,10 @@ import (
 // maxSpans bounds the memory of a share that is written in many small pieces with gaps between them.
 const maxSpans = 1 << 16
 
+// flushEvery is how many bytes of a share are written before the system is asked to begin writing them to the disk, so
+// that the disk works while the rest of the share arrives, and Close has little to wait for.
+const flushEvery = 4 << 20
+
 // writer writes one immutable share. It is open as long as it is registered with its server. What is not said to be
 // guarded otherwise belongs to the holder of busy: the call of Write or Close that runs, or the abort that found none
 // running.
@@ -34,9 +38,10 @@ type writer struct {
 	busy     chan struct{} // one slot
 	used     atomic.Int64  // time of the last use, in nanoseconds since 1970
 
-	file    *durable.File
-	have    spans.Set
-	renamed bool
+	file      *durable.File
+	have      spans.Set
+	unflushed int64 // bytes written since the last Flush
+	renamed   bool
 
 	mu     sync.Mutex
 	ended  error // why the writer is not open any more; guarded by mu
@@ -170,6 +175,12 @@ func (w *writer) store(at int64, b []byte) error {
 		}
 	}
 	w.have.Add(at, at+int64(len(b)))
+	w.unflushed += int64(len(b))
+	if w.unflushed >= flushEvery {
+		start := max(0, share.ImmutableHeaderSize+at+int64(len(b))-w.unflushed)
+		w.file.Flush(start, w.unflushed)
+		w.unflushed = 0
+	}
 	return nil
 }
 
