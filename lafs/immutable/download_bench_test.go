@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"tahoe/lafs/immutable"
 	"tahoe/storage"
 )
 
@@ -81,7 +80,7 @@ func BenchmarkSmallRange(b *testing.B) {
 	e := encodeFile(b, slowEncoder{k: 3, n: 10, maxSegment: mib}, 20*mib)
 	w := newWorld(b, 10)
 	w.place(e.chk, e.shares)
-	var f *immutable.File = w.downloader().Open(e.chk)
+	f := w.downloader().Open(e.chk)
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := f.Read(b.Context(), 10*mib, 100, io.Discard); err != nil {

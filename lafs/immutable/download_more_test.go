@@ -79,11 +79,11 @@ func TestLyingAboutShareNumbers(t *testing.T) {
 		w.mems[8].Put(e.chk.Index(), 255, e.shares[0])
 		var b bytes.Buffer
 		err := w.downloader().Open(e.chk).Read(t.Context(), 0, 500, &b)
-		if short, ok := errors.AsType[*immutable.NotEnoughSharesError](err); !ok || short.Have != 0 || b.Len() != 0 {
+		if short, ok := errors.AsType[*immutable.NotEnoughSharesError](err); !ok || short.Have > 2 || b.Len() != 0 {
 			t.Errorf("got %d bytes, %v", b.Len(), err)
 		}
-		if got := len(w.advisories()); got != 7 {
-			t.Errorf("got %d advisories, want 7", got)
+		if got := len(w.advisories()); got < 5 { // with four left it is over: two lanes may be interrupted
+			t.Errorf("got %d advisories, want at least 5", got)
 		}
 		for i := range 3 {
 			w.mems[9].Put(e.chk.Index(), storage.ShareNum(7+i), e.shares[7+i])

@@ -27,7 +27,7 @@ type lane struct {
 	starving bool                    // finds no share
 	seen     int64                   // the meter at the watcher's last look
 	still    int                     // looks without a byte
-	behind   int                     // looks at which all other blocks of the segment were there
+	behind   int                     // looks at which others had filled in their blocks of the segment
 	stalls   int                     // shares taken away because they stalled
 }
 
@@ -230,7 +230,7 @@ func (l *lane) pump(ctx context.Context, s *share, hashes []taghash.Hash, body i
 			return filled, err
 		}
 		var bad error
-		if err := x.f.d.Pool.Do(ctx, func() { bad = verifyBlock(segment, block, hashes[segment]) }); err != nil {
+		if err := l.work(ctx, func() { bad = verifyBlock(segment, block, hashes[segment]) }); err != nil {
 			return filled, err
 		}
 		if bad != nil {
@@ -262,6 +262,32 @@ func (l *lane) advance(segment int) {
 	l.x.f.mu.Lock()
 	defer l.x.f.mu.Unlock()
 	l.segment, l.still, l.behind = segment, 0, 0
+}
+
+// work runs f in the pool. The lane does not wait for its server meanwhile.
+func (l *lane) work(ctx context.Context, f func()) error {
+	l.setReading(false)
+	defer l.setReading(true)
+	return l.x.work(ctx, f)
+}
+
+func (l *lane) setReading(reading bool) {
+	l.x.f.mu.Lock()
+	defer l.x.f.mu.Unlock()
+	l.reading = reading
+}
+
+// work runs f in the pool, for which the watcher waits as long as it takes.
+func (x *fetch) work(ctx context.Context, f func()) error {
+	x.working(1)
+	defer x.working(-1)
+	return x.f.d.Pool.Do(ctx, f)
+}
+
+func (x *fetch) working(n int) {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	x.watch.working += n
 }
 
 // adviceTimeout bounds how long the end of a Read waits for servers to take notice of their corrupt shares.

@@ -14,7 +14,8 @@ import (
 
 // The sizes that decide how a share is opened.
 const (
-	wholeShare = 64 << 10              // shares up to this size are read by one request, all of them
+	wholeShare = 64 << 10              // shares up to this size are read by one request
+	wholeFile  = 512 << 10             // so are those up to this size when most of it is wanted
 	smallTree  = 32 << 10              // ciphertext hash trees up to this size are read from every share
 	maxTree    = 4 << 20               // larger ones are not read before the UEB has proved their size
 	maxUEB     = layout.MaxUEBSize + 8 // with its length
@@ -83,15 +84,8 @@ var errContradiction = errors.New("it contradicts the rest of the share")
 
 // segmentHashes waits for the hashes of the segments, and does not count as waiting for the lane's share meanwhile.
 func (l *lane) segmentHashes(ctx context.Context) error {
-	f := l.x.f
-	f.mu.Lock()
-	l.reading = false
-	f.mu.Unlock()
-	defer func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		l.reading = true
-	}()
+	l.setReading(false)
+	defer l.setReading(true)
 	return l.x.needSegmentHashes(ctx, &l.meter)
 }
 
@@ -149,7 +143,7 @@ func (l *lane) request(ctx context.Context, r storage.Reader, p guess) (*parts, 
 		end += moreUEB
 	}
 	blocks := x.blockSpan(p, first)
-	if end <= wholeShare {
+	if end <= wholeShare || end <= wholeFile && blocks.Size > end/2 {
 		return l.requestWhole(ctx, r, end, blocks)
 	}
 	read := &parts{at: p.l.BlockHashes}
@@ -214,7 +208,7 @@ func (l *lane) judge(ctx context.Context, s *share, r storage.Reader, p guess, r
 	}
 	var blocks []taghash.Hash
 	var bad error
-	if err := x.f.d.Pool.Do(ctx, func() {
+	if err := l.work(ctx, func() {
 		blocks, bad = verifyShare(t, s.num, read.section(p.l.ShareHashes, int64(p.l.ChainSize())), read.section(p.l.BlockHashes, t.g.TreeSize()))
 	}); err != nil {
 		return nil, err

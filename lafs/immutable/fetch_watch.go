@@ -7,6 +7,7 @@ type watch struct {
 	progress int // counts shares found and proved, and blocks filled
 	seen     int
 	idle     int  // looks in a row without any progress
+	working  int  // pieces of processor work under way or waiting for the pool
 	paused   bool // waits for memory, so that no progress is to be expected
 }
 
@@ -35,7 +36,7 @@ func (x *fetch) look(patience int) {
 	if x.ctx.Err() != nil {
 		return
 	}
-	moved := x.watch.progress != x.watch.seen || x.window.writing || x.watch.paused
+	moved := x.watch.progress != x.watch.seen || x.window.writing || x.watch.paused || x.watch.working > 0
 	x.watch.seen = x.watch.progress
 	x.search.wanted = false
 	for _, l := range x.lanes {
@@ -65,7 +66,7 @@ func (l *lane) look() (moved bool) {
 	if l.share == nil || !l.reading {
 		l.still, l.behind = 0, 0
 	}
-	if s := l.x.window.slot(l.segment); s == nil || s.have < l.x.f.chk.Needed()-1 || l.x.f.chk.Needed() == 1 {
+	if s := l.x.window.slot(l.segment); s == nil || s.have < max(l.x.f.chk.Needed()/2, 1) {
 		l.behind = 0
 	}
 	return moved
@@ -78,7 +79,7 @@ func (x *fetch) pause(paused bool) {
 	x.watch.paused = paused
 }
 
-// stalled says whether the lane stood still for the hedge time, or was the last one at its segment for twice as long. A
+// stalled says whether the lane stood still for the hedge time, or left others waiting at its segment for twice as long. A
 // lane whose servers stall one after the other waits half as long each time, so that many dead servers cost little more than
 // one.
 func (l *lane) stalled() bool {

@@ -80,7 +80,7 @@ func (x *fetch) finish(s *slot, segment int) {
 	x.f.mu.Unlock()
 	var plain []byte
 	var failed error
-	err := x.f.d.Pool.Do(x.ctx, func() {
+	err := x.work(x.ctx, func() {
 		var ciphertext []byte
 		if ciphertext, failed = decodeSegment(g, segment, s.buf, s.blocks, want); failed != nil {
 			return
