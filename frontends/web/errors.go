@@ -55,7 +55,7 @@ func problemOf(err error) problem {
 	}
 	switch {
 	case errors.Is(err, caps.ErrMalformed):
-		return badRequest("Invalid capability: %v", err)
+		return badRequest("Invalid capability: %s", strings.TrimPrefix(err.Error(), caps.ErrMalformed.Error()+": "))
 	case errors.Is(err, grid.ErrNoServers):
 		return problem{status: http.StatusInternalServerError, kind: wapi.KindNotEnoughServers, text: err.Error()}
 	case errors.Is(err, reactor.ErrStopping):

@@ -110,7 +110,7 @@ func TestGetFile(t *testing.T) {
 		{name: "delete", method: "DELETE", target: "/uri/" + uri, status: 400},
 		{name: "patch", method: "PATCH", target: "/uri/" + uri, status: 405, want: map[string]string{"Allow": "GET, HEAD, PUT, POST, DELETE"}},
 		{name: "malformed", target: "/uri/URI:CHK:zz", status: 400},
-		{name: "no capability", target: "/uri/hello", status: 400},
+		{name: "no capability", target: "/uri/hello", status: 400, body: "Invalid capability: it does not begin with a kind and a colon, as URI:CHK: does\n"},
 		{name: "unknown kind", target: "/uri/x-future:hello", status: 400, body: "Invalid capability: it is of a kind that this version does not know\n"},
 		{name: "unknown kind by POST", method: "POST", target: "/uri/x-future:hello", status: 400},
 		{name: "verify capability", target: "/uri/" + v.Encode(), status: 400, body: "this is a verify capability: it may check a file but not read it\n"},

@@ -128,6 +128,9 @@ func (s *Server) storePart(r *http.Request, part *multipart.Part) (uploaded, err
 	}
 	counted := &counter{r: src}
 	c, err := s.store.Put(r.Context(), counted, -1)
+	if err != nil && counted.err != nil {
+		err = badRequest("the form ends before its file does")
+	}
 	return uploaded{cap: c, name: part.FileName(), size: counted.n}, err
 }
 
@@ -135,13 +138,18 @@ func emptyName(part *multipart.Part) bool {
 	return part.FileName() == "" && strings.Contains(part.Header.Get("Content-Disposition"), "filename=")
 }
 
+// A counter counts what is read from r, and keeps the error that it ended with.
 type counter struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   int64
+	err error
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
 	return n, err
 }

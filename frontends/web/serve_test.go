@@ -318,3 +318,63 @@ func TestSlowGridIsNoStall(t *testing.T) {
 		}
 	})
 }
+
+// A body that nobody wants does not hold the connection when it does not come.
+func TestStalledUselessBody(t *testing.T) {
+	for _, request := range []string{
+		"PUT /uri?format=MDMF HTTP/1.1\r\nContent-Length: 100",
+		"PUT /uri?format=MDMF HTTP/1.1\r\nContent-Length: 100\r\nExpect: 100-continue",
+		"PUT /uri?format=MDMF HTTP/1.1\r\nTransfer-Encoding: chunked",
+		"POST /uri?t=mkdir HTTP/1.1\r\nContent-Length: 1000000",
+		"GET /healthz HTTP/1.1\r\nContent-Length: 100",
+		"DELETE / HTTP/1.1\r\nContent-Length: 100",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ln := newPipes()
+			stop := serving(t, web.New(&shelf{}, gridOf{}, web.Config{}), ln)
+			conn := ln.dial()
+			start := time.Now()
+			fmt.Fprintf(conn, "%s\r\nHost: localhost\r\n\r\n", request)
+			b, _ := io.ReadAll(conn)
+			if took := time.Since(start); took > 10*time.Second || !strings.HasPrefix(string(b), "HTTP/1.1 ") {
+				t.Errorf("%q: got %q after %v", request, b, took)
+			}
+			conn.Close()
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A connection serves on after a small body that nobody wanted.
+func TestConnectionIsKept(t *testing.T) {
+	r, ln := newRig(t), listen(t)
+	stop := serving(t, r.Server, ln)
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(conn)
+	for _, tt := range []struct {
+		request string
+		status  int
+	}{
+		{"PUT /uri?format=MDMF HTTP/1.1\r\nContent-Length: 5\r\nHost: a.localhost\r\n\r\nhello", 501},
+		{"GET /healthz HTTP/1.1\r\nContent-Length: 5\r\nHost: a.localhost\r\n\r\nhello", 200},
+		{"PUT /uri HTTP/1.1\r\nContent-Length: 5\r\nHost: a.localhost\r\n\r\nhello", 200},
+	} {
+		fmt.Fprint(conn, tt.request)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := readAll(t, resp); resp.StatusCode != tt.status || resp.Close {
+			t.Errorf("%.20s: got %d %q, closing: %v", tt.request, resp.StatusCode, text, resp.Close)
+		}
+	}
+	conn.Close()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}

@@ -104,15 +104,26 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	rt := parseRoute(r.URL.EscapedPath())
 	start := s.c.Clock.Now()
+	if !takesBody(r) {
+		ignoreBody(w, r)
+	}
 	err := s.answer(rec, r, rt)
 	cut := err != nil && rec.status != 0
 	if err != nil && !cut {
+		if takesBody(r) {
+			ignoreBody(w, r)
+		}
 		writeProblem(rec, r, problemOf(err))
 	}
 	s.logRequest(rec, r, rt, s.c.Clock.Now().Sub(start), err)
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// takesBody says whether the body of a request may be of use.
+func takesBody(r *http.Request) bool {
+	return r.Method == http.MethodPut || r.Method == http.MethodPost
 }
 
 func (s *Server) answer(w *recorder, r *http.Request, rt route) (err error) {

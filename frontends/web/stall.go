@@ -87,6 +87,32 @@ func (b *body) blame(err error, limit time.Duration) error {
 	}
 }
 
+const (
+	maxIgnored = 256 << 10
+	ignoreTime = 5 * time.Second
+)
+
+// ignoreBody takes a body that nobody wants off the connection, so that the next request can follow it, for as long as
+// that is cheap. Else nothing more is read from this connection. Without this net/http would read the rest itself, and
+// wait for ever for a client that announces a body and never sends it.
+func ignoreBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	rc := http.NewResponseController(w)
+	hangUp := func() error { return rc.SetReadDeadline(past()) }
+	if r.Header.Get("Expect") != "" { // to read would be to ask for the body
+		_ = hangUp()
+		return
+	}
+	dog := newWatchdog(ignoreTime, hangUp)
+	dog.begin()
+	_, err := io.CopyN(io.Discard, r.Body, maxIgnored)
+	if !dog.stop() && err != io.EOF {
+		_ = hangUp()
+	}
+}
+
 // maxWrite is how much is given to a connection at once: little enough that a client which takes half a KiB a second
 // makes visible progress, enough that the cost of a system call hardly shows.
 const maxWrite = 64 << 10
