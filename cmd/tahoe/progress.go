@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,8 @@ type meter struct {
 	out   io.Writer // nil: draw nothing
 	width func() int
 	now   func() time.Time
-	total int64 // -1: unknown
+	total int64  // -1: unknown
+	last  string // what is left when all bytes are through
 
 	mu    sync.Mutex
 	done  int64
@@ -84,10 +86,13 @@ func (m *meter) add(n int64) {
 	}
 	first := m.marks[0]
 	line := progressLine(m.done, m.total, m.done-first.done, now.Sub(first.at))
+	if m.done == m.total {
+		line += "  " + m.last
+	}
 	if most := m.width() - 1; len(line) > most && most > 0 {
 		line = line[:most]
 	}
-	fmt.Fprintf(m.out, "\r%s\x1b[K", line)
+	fmt.Fprintf(m.out, "\r%s\x1b[K", strings.TrimSpace(line))
 }
 
 // finish clears the line.
@@ -109,10 +114,7 @@ func progressLine(done, total, recent int64, span time.Duration) string {
 	if total > 0 {
 		line += fmt.Sprintf("  %d%%", done*100/total)
 	}
-	if done == total {
-		return line + "  finishing"
-	}
-	if span <= 0 || recent <= 0 {
+	if span <= 0 || recent <= 0 || done == total {
 		return line
 	}
 	rate := float64(recent) / span.Seconds()

@@ -53,10 +53,16 @@ func transfer(ctx context.Context, f func(context.Context) error) error {
 	defer context.AfterFunc(ctx, stop)()
 	err := f(ctx)
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("interrupted: %w", context.Canceled)
+		return errInterrupted{}
 	}
 	return err
 }
+
+// errInterrupted is a context.Canceled that says who did it.
+type errInterrupted struct{}
+
+func (errInterrupted) Error() string { return "interrupted" }
+func (errInterrupted) Unwrap() error { return context.Canceled }
 
 type putFlags struct {
 	transferFlags
@@ -115,6 +121,7 @@ func put(ctx context.Context, e *Env, f putFlags, args []string) error {
 	}
 	defer src.Close()
 	meter := newMeter(e, size, f.noProgress)
+	meter.last = "all sent, waiting for the grid"
 	uri, created, err := client.Put(ctx, meter.reader(src), size, wapi.PutOptions{Format: f.format})
 	meter.finish()
 	if err != nil {

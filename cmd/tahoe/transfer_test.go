@@ -323,9 +323,9 @@ func TestProgressLine(t *testing.T) {
 		{"begin", 0, 1e9, 0, 0, "0 B of 1.0 GB  0%"},
 		{"half", 5e8, 1e9, 1e8, 2 * time.Second, "500 MB of 1.0 GB  50%  50.0 MB/s  11s left"},
 		{"slow", 1000, 1e12, 100, time.Second, "1.0 kB of 1.0 TB  0%  100 B/s  more than 10 days left"},
-		{"end", 1e9, 1e9, 1e8, time.Second, "1.0 GB of 1.0 GB  100%  finishing"},
+		{"end", 1e9, 1e9, 1e8, time.Second, "1.0 GB of 1.0 GB  100%"},
 		{"unknown size", 5e6, -1, 1e6, time.Second, "5.0 MB  1.0 MB/s"},
-		{"nothing", 0, 0, 0, 0, "0 B of 0 B  finishing"},
+		{"nothing", 0, 0, 0, 0, "0 B of 0 B"},
 		{"more than was said", 20, 10, 10, time.Second, "20 B of 10 B  200%  10 B/s"},
 	}
 	for _, tt := range tests {
@@ -351,9 +351,12 @@ func TestMeter(t *testing.T) {
 	now = now.Add(time.Second)
 	m.add(90)
 	m.add(1)
+	m.last = "waiting"
+	m.width = func() int { return 80 }
+	m.add(899)
 	m.finish()
 	m.add(1)
-	if want := "\r100 B of 1.0 kB  10\x1b[K\r\x1b[K"; out.String() != want {
+	if want := "\r100 B of 1.0 kB  10\x1b[K\r1.0 kB of 1.0 kB  100%  waiting\x1b[K\r\x1b[K"; out.String() != want {
 		t.Errorf("drew %q, want %q", &out, want)
 	}
 }
