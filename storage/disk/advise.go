@@ -13,6 +13,9 @@ import (
 	"tahoe/storage"
 )
 
+// loggedReason is how much of a reason is logged; the advisory has all of it.
+const loggedReason = 200
+
 // AdviseCorrupt writes the advice to a file of its own, for the operator.
 func (s *Server) AdviseCorrupt(ctx context.Context, c storage.Corruption) error {
 	if len(c.Reason) > storage.MaxReason {
@@ -34,7 +37,7 @@ func (s *Server) AdviseCorrupt(ctx context.Context, c storage.Corruption) error 
 	if h.kind != c.Kind {
 		return fmt.Errorf("%s share %s: %w", c.Kind, h.key, storage.ErrNotFound)
 	}
-	s.log.Warn("client reports a corrupt share", "kind", c.Kind.String(), "share", h.key.String(), "reason", strconv.Quote(c.Reason))
+	s.log.Warn("client reports a corrupt share", "kind", c.Kind.String(), "share", h.key.String(), "reason", strconv.Quote(c.Reason[:min(len(c.Reason), loggedReason)]))
 	report := fmt.Sprintf("report: Share Corruption\ntype: %s\nstorage_index: %s\nshare_number: %d\n\n%s\n\n", c.Kind, c.Index, c.Share, c.Reason)
 	if uint64(len(report)) > s.unreserved() {
 		return fmt.Errorf("corruption advisory: %w", storage.ErrNoSpace)

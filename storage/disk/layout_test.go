@@ -195,3 +195,35 @@ func TestZeroBytes(t *testing.T) {
 	}
 	noFindings(t, s)
 }
+
+// TestUnfinishedLeaseIsCutOff: a note in incoming says how long a share was before the process died.
+func TestUnfinishedLeaseIsCutOff(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a[b]c") // no pattern of files
+	s := open(t, disk.Config{Dir: dir})
+	if err := upload(t, s, 1, "good"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, goldenDir, "1")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := filepath.Join(dir, "shares", "incoming", "lease-aaaqeayeaudaocajbifqydiob4-1")
+	if err := os.WriteFile(note, []byte("1 88\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(bytes.Clone(before), make([]byte, 50)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f := slices.Collect(s.Audit(t.Context())); len(f) != 2 {
+		t.Errorf("before the restart: got findings %v, want the share and the note", f)
+	}
+	if got := content(t, s)[1]; got != "good" {
+		t.Errorf("before the restart: got %q, want the data alone", got)
+	}
+	s = open(t, disk.Config{Dir: dir})
+	noFindings(t, s)
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("got %d bytes, %v; want the %d from before", len(after), err, len(before))
+	}
+}

@@ -66,7 +66,7 @@ func (s *Server) lease(h *handle, l storage.LeaseSecrets, owner uint32) error {
 }
 
 // patch changes the leases of h in place. Each patch but the last is synced before the next, as share.Patch demands.
-// The last is not: what a power failure can take back is a lease or a renewal of the last seconds, which the client
+// The last is not, here: what a power failure can take back is a lease or a renewal of the last seconds, which the client
 // renews long before it ends, and never a byte of data. A killed process takes nothing back.
 func (s *Server) patch(h *handle, patches []share.Patch) error {
 	for k, p := range patches {
@@ -100,18 +100,21 @@ func (s *Server) withNote(h *handle, add func() error) error {
 	if err := add(); err != nil {
 		return errors.Join(err, s.heal(note, h.key))
 	}
-	// The note must not outlive what it says: it is true as long as the count is the old one.
+	// The note goes when the count is durable, and not before: a power failure must not take back the count alone.
+	if err := h.file.Sync(); err != nil {
+		return err
+	}
 	return s.fs.Remove(note)
 }
 
 // healLeases does what notes in incoming say.
 func (s *Server) healLeases() error {
-	notes, err := filepath.Glob(filepath.Join(s.incoming, notePrefix+"*"))
-	if err != nil {
+	entries, err := os.ReadDir(s.incoming) // 1024 directories, and the files that a crash left
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, note := range notes {
-		name, found := strings.CutPrefix(filepath.Base(note), notePrefix)
+	for _, e := range entries {
+		name, found := strings.CutPrefix(e.Name(), notePrefix)
 		text, number, ok := strings.Cut(name, "-")
 		if !found || !ok {
 			continue
@@ -121,7 +124,7 @@ func (s *Server) healLeases() error {
 		if err != nil || !valid {
 			continue // the temporary name of a note that was never made
 		}
-		if err := s.heal(note, key{i, n}); err != nil {
+		if err := s.heal(filepath.Join(s.incoming, e.Name()), key{i, n}); err != nil {
 			return fmt.Errorf("mend leases of %s/%d: %w", i.Abbrev(), n, err)
 		}
 	}
