@@ -23,8 +23,9 @@ const (
 
 	// hedgeAfter is how long the others are waited for, at least, once enough servers have answered to make the file
 	// happy without them. Where the answers took longer to come, so do the others have longer.
-	hedgeAfter  = time.Second
-	hedgeFactor = 4
+	hedgeAfter   = time.Second
+	hedgeListing = 200 * time.Millisecond // for those that were asked only what they hold
+	hedgeFactor  = 4
 
 	// busyTries is how often servers are asked again that have room but gave none, since another client is uploading the
 	// same file to them; the first time after busyDelay, then after twice that, and so on: 15 s in all.
@@ -59,6 +60,7 @@ type candidate struct {
 	*grid.Server
 	room    bool // it may be asked for room
 	waiting bool // a question is under way
+	pressed bool // for room, by that question
 	slow    bool // nobody waits for its answer
 	known   bool // it has answered
 	holds   []int
@@ -89,7 +91,7 @@ func (p *placer) place(ctx context.Context) (map[int]*candidate, error) {
 		return nil, grid.ErrNoServers
 	}
 	if len(p.servers) < p.enc.Happy { // whatever they answer
-		return nil, p.unhappy(p.plan())
+		return nil, p.unhappy(p.hope())
 	}
 	p.askAll(ctx)
 	if err := p.wait(ctx); err != nil {
@@ -140,6 +142,15 @@ func (p *placer) plan() []int {
 	}
 	for i := range servers {
 		servers[i].Granted, servers[i].Writable = nil, false
+	}
+	return happiness.Place(servers, p.enc.Total)
+}
+
+// hope is the placement of a new file, if all servers take what they say they do.
+func (p *placer) hope() []int {
+	servers := make([]happiness.Server, len(p.servers))
+	for i, x := range p.servers {
+		servers[i].Writable = x.room
 	}
 	return happiness.Place(servers, p.enc.Total)
 }

@@ -21,12 +21,8 @@ type answer struct {
 
 // askAll asks every server: those that would get shares of a new file for room, the others for what they hold.
 func (p *placer) askAll(ctx context.Context) {
-	servers := make([]happiness.Server, len(p.servers))
-	for i, x := range p.servers {
-		servers[i].Writable = x.room
-	}
 	shares := make([][]int, len(p.servers))
-	for share, s := range happiness.Place(servers, p.enc.Total) {
+	for share, s := range p.hope() {
 		if s != happiness.Nowhere {
 			shares[s] = append(shares[s], share)
 		}
@@ -82,7 +78,7 @@ func (p *placer) list(ctx context.Context, x *candidate) {
 
 // query runs one question to its end.
 func (p *placer) query(ctx context.Context, a answer, f func(context.Context, *answer) error) {
-	a.from.waiting = true
+	a.from.waiting, a.from.pressed = true, len(a.asked) > 0
 	p.running.Go(func() {
 		ctx, cancel := context.WithTimeoutCause(ctx, queryTimeout, errTooSlow)
 		defer cancel()
@@ -95,26 +91,55 @@ func (p *placer) query(ctx context.Context, a answer, f func(context.Context, *a
 // left out of the plan until they answer.
 func (p *placer) wait(ctx context.Context) error {
 	begun := p.c.Clock.Now()
-	var hedge <-chan time.Time
+	enough := time.Duration(-1) // how long that took
 	for p.waiting() {
-		if hedge == nil && p.enough() {
-			t := p.c.Clock.NewTimer(max(hedgeAfter, hedgeFactor*p.c.Clock.Now().Sub(begun)))
-			defer t.Stop()
-			hedge = t.C()
+		took := p.c.Clock.Now().Sub(begun)
+		if enough < 0 && p.enough() {
+			enough = took
 		}
-		select {
-		case a := <-p.answers:
-			p.take(ctx, a)
-		case <-hedge:
+		left := queryTimeout // which the questions keep by themselves
+		if enough >= 0 {
+			left = enough + p.patience(enough) - took
+		}
+		late, err := p.takeOne(ctx, left)
+		if late && enough >= 0 {
 			for _, x := range p.servers {
 				x.slow = x.waiting
 			}
 			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// takeOne takes the next answer, and says whether none came in time.
+func (p *placer) takeOne(ctx context.Context, in time.Duration) (late bool, err error) {
+	t := p.c.Clock.NewTimer(in)
+	defer t.Stop()
+	select {
+	case a := <-p.answers:
+		p.take(ctx, a)
+		return false, nil
+	case <-t.C():
+		return true, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}
+
+// patience is how long the missing answers are waited for, when it took so long to get enough others. Servers that were
+// asked for no room matter only when the file is on the grid already.
+func (p *placer) patience(enough time.Duration) time.Duration {
+	least := hedgeListing
+	for _, x := range p.servers {
+		if x.waiting && !x.slow && x.pressed {
+			least = hedgeAfter
+		}
+	}
+	return max(least, hedgeFactor*enough)
 }
 
 func (p *placer) waiting() bool {

@@ -98,24 +98,37 @@ func checkEnough(t *testing.T, g *upGrid, c caps.Read, r *immutable.UploadResult
 	}
 }
 
-// TestUploadHangCostsLittle: a server that hangs when it is asked delays an upload by a second, not by fifteen.
+// TestUploadHangCostsLittle: a server that hangs when it is asked delays an upload by a second, not by fifteen; one that
+// would get nothing by less.
 func TestUploadHangCostsLittle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newUpGrid(t, 12)
-		for _, op := range []storagetest.Op{storagetest.OpAllocate, storagetest.OpBuckets} {
-			g.faulty[3].Add(storagetest.HangAll(op))
-			g.faulty[11].Add(storagetest.HangAll(op))
-		}
-		begun := time.Now()
-		c, _, err := g.upload(t.Context(), upData(1000))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(begun); took > 1100*time.Millisecond {
-			t.Errorf("it took %v", took)
-		}
-		g.checkShares(t, c, 1<<20, 10)
-	})
+	for _, c := range []struct {
+		name  string
+		hangs []int
+		want  time.Duration
+	}{
+		{"none", nil, 0},
+		{"would get a share", []int{3}, time.Second},
+		{"would get none", []int{11}, 200 * time.Millisecond},
+		{"both", []int{3, 11}, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newUpGrid(t, 12)
+				for _, s := range c.hangs {
+					g.faulty[s].Add(storagetest.HangAll(storagetest.OpAllocate), storagetest.HangAll(storagetest.OpBuckets))
+				}
+				begun := time.Now()
+				got, _, err := g.upload(t.Context(), upData(1000))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(begun); took != c.want {
+					t.Errorf("it took %v, want %v", took, c.want)
+				}
+				g.checkShares(t, got, 1<<20, 10)
+			})
+		})
+	}
 }
 
 // A stallingServer takes so many bytes of every share and then no more, until it is told to stop.
@@ -292,7 +305,8 @@ func TestUploadUnhappyTexts(t *testing.T) {
 	}{
 		{"fewer servers than needed", 2, 8, "only 2 servers can hold shares, and the upload asks for at least 7 servers of which any 3 can rebuild the file; 10 of 10 shares found a place"},
 		{"not happy", 6, 4, "shares can be spread over 6 servers only, and the upload asks for at least 7 servers of which any 3 can rebuild the file; 10 of 10 shares found a place"},
-		{"too few servers at all", 4, 0, "only 0 servers can hold shares"},
+		{"too few servers at all", 4, 0, "shares can be spread over 4 servers only, and the upload asks for at least 7 servers"},
+		{"fewer at all than needed", 1, 0, "only 1 server can hold shares, and the upload asks for at least 7 servers"},
 		{"none takes anything", 0, 10, "only 0 servers can hold shares"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -27,7 +27,7 @@ const (
 type plaintext struct {
 	io.ReaderAt
 	size  int64
-	key   [16]byte // none for a literal
+	key   [16]byte // of no use to a literal
 	close func() error
 }
 
@@ -61,11 +61,9 @@ func (f *firstPass) readAt(ctx context.Context, at io.ReaderAt) (*plaintext, err
 	} else if err != nil && err != io.EOF {
 		return nil, fmt.Errorf("read source: %w", err)
 	}
-	if p.size <= caps.MaxLiteral {
-		return p, nil
-	}
-	if !f.keyed {
+	if p.size <= caps.MaxLiteral || !f.keyed { // there is nothing to hash
 		rand.Read(p.key[:])
+		f.meter.hashed(p.size)
 		return p, nil
 	}
 	h, err := f.hasher(f.size)
