@@ -28,8 +28,7 @@ func (h *Handler) newBody(r *request) *requestBody {
 }
 
 func (b *requestBody) Read(p []byte) (n int, err error) {
-	b.extend()
-	n, err = fill(b.body, p)
+	n, err = fill(readerFunc(b.pull), p)
 	if err != nil && err != io.EOF {
 		b.err = err
 	}
@@ -37,6 +36,12 @@ func (b *requestBody) Read(p []byte) (n int, err error) {
 		err = nil
 	}
 	return n, err
+}
+
+// pull reads what there is.
+func (b *requestBody) pull(p []byte) (int, error) {
+	b.extend()
+	return b.body.Read(p)
 }
 
 // extend moves the deadline on, not for every record but often enough.

@@ -46,7 +46,7 @@ func (k *call) message(b []byte) *call {
 
 // do sends a call and returns the answer when it has one of the wanted statuses; the caller closes its body.
 func (c *Client) do(ctx context.Context, k *call) (*http.Response, error) {
-	k.header.Set("Authorization", c.auth)
+	k.header.Set("Authorization", authorization(c.nurl.Swissnum()))
 	k.header.Set("Accept", mimeCBOR)
 	k.header["User-Agent"] = nil
 	req := &http.Request{

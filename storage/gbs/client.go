@@ -39,7 +39,6 @@ type ClientConfig struct {
 type Client struct {
 	nurl      nurl.NURL
 	name      string // for errors: the server's first address
-	auth      string
 	cfg       ClientConfig
 	transport *http.Transport
 	closed    context.Context
@@ -69,7 +68,6 @@ func NewClient(n nurl.NURL, c ClientConfig) (*Client, error) {
 	out := &Client{
 		nurl:  n,
 		name:  n.Addrs()[0],
-		auth:  authorization(n.Swissnum()),
 		cfg:   c,
 		conns: map[*clientConn]struct{}{},
 	}
@@ -128,13 +126,13 @@ func (c *Client) dialOne(ctx context.Context, network, addr string) (*wireConn, 
 		return nil, err
 	}
 	tuneSocket(socket)
-	raw := newBatcher(socket)
+	raw := newBatcher(socket, c.cfg.Silence)
 	conn := tls.Client(raw, c.tlsConfig())
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = socket.Close()
 		return nil, err
 	}
-	return &wireConn{Conn: conn, raw: raw, silence: c.cfg.Silence}, nil
+	return &wireConn{Conn: conn, raw: raw}, nil
 }
 
 // tlsConfig trusts the key of the NURL and nothing else: not the certificate's names, dates or issuers.

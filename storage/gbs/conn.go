@@ -2,8 +2,11 @@ package gbs
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,20 +15,44 @@ import (
 // tls.Conn.Write, but for the few messages that TLS sends by itself, which is what the turn is for.
 type batcher struct {
 	net.Conn
+	silence time.Duration // how long the peer may take nothing of what is written; a slow peer may take as long as it needs
+	bound   atomic.Bool   // TLS has set a deadline by itself, for its farewell
+
 	turn chan struct{} // one slot, full while somebody uses what follows
 	held bool
 	buf  *[]byte // a chunk, while held
 	n    int
 }
 
-func newBatcher(c net.Conn) *batcher { return &batcher{Conn: c, turn: make(chan struct{}, 1)} }
+func newBatcher(c net.Conn, silence time.Duration) *batcher {
+	return &batcher{Conn: c, silence: silence, turn: make(chan struct{}, 1)}
+}
+
+// SetWriteDeadline takes the place of silence, unless t is zero.
+func (c *batcher) SetWriteDeadline(t time.Time) error {
+	c.bound.Store(!t.IsZero())
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// send writes to the socket for as long as the peer takes something.
+func (c *batcher) send(b []byte) (sent int, err error) {
+	for {
+		if !c.bound.Load() {
+			_ = c.Conn.SetWriteDeadline(time.Now().Add(c.silence))
+		}
+		n, err := c.Conn.Write(b[sent:])
+		if sent += n; err == nil || n == 0 || c.bound.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return sent, err
+		}
+	}
+}
 
 // Write writes b, now or at the latest when release is called.
 func (c *batcher) Write(b []byte) (int, error) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	if !c.held {
-		return c.Conn.Write(b)
+		return c.send(b)
 	}
 	if c.n+len(b) > len(*c.buf) {
 		if err := c.flush(); err != nil {
@@ -33,7 +60,7 @@ func (c *batcher) Write(b []byte) (int, error) {
 		}
 	}
 	if len(b) > len(*c.buf) {
-		return c.Conn.Write(b)
+		return c.send(b)
 	}
 	c.n += copy((*c.buf)[c.n:], b)
 	return len(b), nil
@@ -46,7 +73,7 @@ func (c *batcher) flush() error {
 	if len(b) == 0 {
 		return nil
 	}
-	_, err := c.Conn.Write(b)
+	_, err := c.send(b)
 	return err
 }
 
@@ -65,18 +92,14 @@ func (c *batcher) release() error {
 	return err
 }
 
-// A wireConn is a TLS connection over a batcher. Silence, when it is set, is how long one write may take.
+// A wireConn is a TLS connection over a batcher.
 type wireConn struct {
 	*tls.Conn
-	raw     *batcher
-	silence time.Duration
+	raw *batcher
 }
 
 // Write encrypts and sends b. Long ones go to the socket in few pieces.
 func (c *wireConn) Write(b []byte) (int, error) {
-	if c.silence > 0 {
-		_ = c.SetWriteDeadline(time.Now().Add(c.silence))
-	}
 	const record = 16 << 10
 	if len(b) <= record {
 		return c.Conn.Write(b)

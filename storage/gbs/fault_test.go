@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -371,5 +372,56 @@ func TestSpoolRefusals(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
 		t.Errorf("got %v, want no file", left)
+	}
+}
+
+// A client that takes an answer slowly gets it; one that takes nothing is cut off.
+func TestSlowReader(t *testing.T) {
+	mem := storagetest.NewMem(storagetest.Config{})
+	const size = 24 << 20
+	mem.Put(storage.Index{}, 0, make([]byte, size))
+	n := serve(t, gbs.NewHandler(mem, swissnum(t), gbs.HandlerConfig{}), gbs.ServerConfig{Silence: 150 * time.Millisecond})
+	read := func(wait func(at int)) error {
+		c := connect(t, n, gbs.ClientConfig{})
+		shares, err := c.Buckets(t.Context(), storage.Index{})
+		if err != nil {
+			return err
+		}
+		stream, err := shares[0].Read(t.Context(), storage.Span{Size: size})
+		if err != nil {
+			return err
+		}
+		defer stream.Close()
+		buf := make([]byte, 1<<20)
+		for at := range size >> 20 {
+			wait(at)
+			if _, err := io.ReadFull(stream, buf); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := read(func(int) { time.Sleep(15 * time.Millisecond) }); err != nil {
+		t.Errorf("a slow reader: got %v, want all of the share", err)
+	}
+	if err := read(func(at int) {
+		if at == 1 {
+			time.Sleep(time.Second)
+		}
+	}); err == nil {
+		t.Error("a reader that stopped: got all of the share, want to be cut off")
+	}
+}
+
+// Neither a client nor a handler shows its swissnum when it is printed.
+func TestClientDoesNotPrintSwissnum(t *testing.T) {
+	n := serve(t, &scripted{status: 204}, gbs.ServerConfig{})
+	c := connect(t, n, gbs.ClientConfig{})
+	h := gbs.NewHandler(storagetest.NewMem(storagetest.Config{}), swissnum(t), gbs.HandlerConfig{})
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		got := fmt.Sprintf(verb, c) + fmt.Sprintf(verb, h)
+		if strings.Contains(got, swissText) || strings.Contains(got, base64.StdEncoding.EncodeToString([]byte(swissText))) {
+			t.Errorf("%s: got text that holds the swissnum", verb)
+		}
 	}
 }

@@ -24,7 +24,7 @@ type HandlerConfig struct {
 	SpoolAbove int64            // how much of one stays in memory; 0 is 1 MiB
 	MaxUploads int              // shares being uploaded at once; 0 is 65536
 	UploadIdle time.Duration    // after which an upload that nobody touches is aborted; 0 is 35 minutes
-	Silence    time.Duration    // how long a client may keep a request waiting for bytes, or not take them; 0 is 2 minutes
+	Silence    time.Duration    // how long a client may keep a request waiting for bytes; 0 is 2 minutes
 	Now        func() time.Time // nil is time.Now
 	Log        *slog.Logger     // nil discards
 }
@@ -133,7 +133,6 @@ func parsePathShare(s string) (storage.ShareNum, error) {
 
 // ServeHTTP answers one request. Whoever does not know the swissnum learns nothing but that.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w = &timedWriter{w, h.cfg.Silence}
 	if err := checkAuthorization(r.Header, h.auth); err != nil {
 		w.Header().Set("Connection", "close")
 		h.refuse(w, r, err)
@@ -141,21 +140,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.mux.ServeHTTP(w, r)
 }
-
-// A timedWriter gives the client some time to take the begin of an answer. The time begins when the answer does: reading the
-// request may have taken long.
-type timedWriter struct {
-	http.ResponseWriter
-	silence time.Duration
-}
-
-func (w *timedWriter) WriteHeader(status int) {
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.silence))
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // refuse answers with an error: its status, its word, and a sentence.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {

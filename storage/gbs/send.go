@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"tahoe/storage"
 )
@@ -67,10 +66,8 @@ func (h *Handler) sendSized(r *request, stream io.Reader, buf []byte, n int, spa
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	control := http.NewResponseController(r.w)
 	for left := span.Size; left > 0; {
 		n = int(min(int64(n), left))
-		_ = control.SetWriteDeadline(time.Now().Add(h.cfg.Silence))
 		if _, err := r.w.Write(buf[:n]); err != nil {
 			return nil // the client is gone, nobody is left to tell
 		}

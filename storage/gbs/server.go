@@ -25,6 +25,7 @@ type ServerConfig struct {
 	Decide   time.Duration // in which a new connection must say what it speaks, and shake hands; 0 is 30 seconds
 	Header   time.Duration // in which a request's headers must arrive; 0 is 30 seconds
 	Idle     time.Duration // how long a connection may wait for its next request; 0 is 24 hours, since waiting costs nothing
+	Silence  time.Duration // how long a client may take nothing of an answer; 0 is 2 minutes
 	Grace    time.Duration // how long requests under way may take when the server stops; 0 is 10 seconds
 	Log      *slog.Logger  // nil discards
 }
@@ -47,6 +48,7 @@ func NewServer(ln net.Listener, cert tls.Certificate, h http.Handler, c ServerCo
 	c.Decide = cmp.Or(c.Decide, 30*time.Second)
 	c.Header = cmp.Or(c.Header, 30*time.Second)
 	c.Idle = cmp.Or(c.Idle, 24*time.Hour)
+	c.Silence = cmp.Or(c.Silence, 2*time.Minute)
 	c.Grace = cmp.Or(c.Grace, 10*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -181,7 +183,7 @@ func (s *Server) begin(ctx context.Context, fresh net.Conn) error {
 		_, _ = io.WriteString(c, refusals[speaks])
 		return errors.New("does not speak TLS")
 	}
-	raw := newBatcher(c)
+	raw := newBatcher(c, s.cfg.Silence)
 	conn := tls.Server(raw, s.tls)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err
