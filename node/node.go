@@ -153,7 +153,7 @@ func (n *Node) openIntroducers() error {
 func (n *Node) openTrigger() error {
 	path := n.dir.Path("exit_trigger")
 	if exists(path) {
-		n.children = append(n.children, reactor.Child{Name: "exit trigger", Service: exitTrigger(path, n.shared.Clock)})
+		n.children = append(n.children, reactor.Child{Name: "exit trigger", Service: exitTrigger(path, n.shared.Clock, n.log)})
 	}
 	return nil
 }

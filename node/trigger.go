@@ -3,8 +3,8 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -16,13 +16,14 @@ const (
 	triggerAge   = 120 * time.Second
 )
 
-// exitTrigger ends when the file is removed or nobody has touched it for two minutes: a program that starts nodes for a
-// test keeps it fresh, and the nodes end soon after the program.
-func exitTrigger(path string, clock reactor.Clock) reactor.Service {
+// exitTrigger ends, and the node with it, when the file is removed or nobody has touched it for two minutes: a program that
+// starts nodes for a test keeps it fresh, and the nodes end soon after the program.
+func exitTrigger(path string, clock reactor.Clock, log *slog.Logger) reactor.Service {
 	return reactor.ServiceFunc(func(ctx context.Context, ready func()) error {
 		ready()
 		for {
-			if err := triggered(path, clock.Now()); err != nil {
+			if why, err := triggered(path, clock.Now()); err != nil || why != "" {
+				log.Info("stopping", "exit_trigger", why)
 				return err
 			}
 			timer := clock.NewTimer(triggerEvery)
@@ -36,18 +37,16 @@ func exitTrigger(path string, clock reactor.Clock) reactor.Service {
 	})
 }
 
-// ErrExitTrigger is how a node ends that was told to by its file exit_trigger.
-var ErrExitTrigger = errors.New("exit_trigger says to stop")
-
-func triggered(path string, now time.Time) error {
+// triggered says why to stop; "" is to go on.
+func triggered(path string, now time.Time) (why string, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: it was removed", ErrExitTrigger)
+		return "it was removed", nil
 	case err != nil:
-		return err
+		return "", err
 	case now.Sub(info.ModTime()) > triggerAge:
-		return fmt.Errorf("%w: it is older than %v", ErrExitTrigger, triggerAge)
+		return "nobody has touched it for two minutes", nil
 	}
-	return nil
+	return "", nil
 }

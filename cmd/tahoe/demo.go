@@ -57,7 +57,11 @@ func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
 	log := newLog(e.Stderr)
 	shared := node.NewShared(log)
 	if prepare {
-		return node.PrepareDemo(dir, shared.Clock.Now())
+		if err := node.PrepareDemo(dir, shared.Clock.Now()); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(e.Stdout, "The node directories are in %s; tahoe run runs any of them.\n", dir)
+		return err
 	}
 	d, err := node.OpenDemo(dir, shared)
 	if err != nil {
