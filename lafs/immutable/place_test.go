@@ -214,3 +214,24 @@ func TestUploadWaitsForAnother(t *testing.T) {
 		}
 	})
 }
+
+// TestUploadHangingRenewal: a server that does not renew its leases holds up an upload for a second.
+func TestUploadHangingRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newUpGrid(t, 12)
+		if _, _, err := g.upload(t.Context(), upData(5000)); err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(g.servers) // now two of the holders are only listed
+		g.faulty[0].Add(storagetest.HangAll(storagetest.OpAddLease))
+		g.faulty[1].Add(storagetest.FailAll(storagetest.OpAddLease, errInjected))
+		begun := time.Now()
+		_, r, err := g.upload(t.Context(), upData(5000))
+		if err != nil || r.Pushed != 0 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		if took := time.Since(begun); took != time.Second {
+			t.Errorf("it took %v, want a second", took)
+		}
+	})
+}
