@@ -318,3 +318,51 @@ func Example_downloadError() {
 	fmt.Println(err)
 	// Output: share 4 of aaaaa on attic is corrupt in its block 3
 }
+
+// A tree of this size is read from one share only.
+func TestLargeCiphertextHashTree(t *testing.T) {
+	e := encodeFile(t, slowEncoder{k: 3, n: 6, maxSegment: mib}, 2*mib)
+	many := encodeFile(t, slowEncoder{k: 3, n: 6, maxSegment: 300}, 500_000)
+	for _, tc := range []struct {
+		name  string
+		bad   int
+		fault func(e encoded) storagetest.Effect
+		ok    bool
+	}{
+		{"all good", 0, nil, true},
+		{"flipped", 3, func(e encoded) storagetest.Effect { return storagetest.Flip(e.l.CiphertextHashes+5, 1) }, true},
+		{"all but one flipped", 5, func(e encoded) storagetest.Effect { return storagetest.Flip(e.l.CiphertextHashes+5, 1) }, true},
+		{"all flipped", 6, func(e encoded) storagetest.Effect { return storagetest.Flip(e.l.CiphertextHashes+5, 1) }, false},
+		{"stalls", 3, func(e encoded) storagetest.Effect { return storagetest.Stall(50_000) }, true},
+		{"truncated", 3, func(e encoded) storagetest.Effect { return storagetest.Truncate(50_000) }, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			for _, e := range []encoded{e, many} {
+				synctest.Test(t, func(t *testing.T) {
+					w := e.world(t, 6)
+					for i := range tc.bad {
+						w.faulty[i].Add(storagetest.Fault{Effect: tc.fault(e)})
+					}
+					var b bytes.Buffer
+					limit(t, 15*time.Second, func() {
+						err := w.downloader().Open(e.chk).Read(t.Context(), 0, int64(len(e.plain)), &b)
+						if (err == nil) != tc.ok {
+							t.Errorf("got %v, want success %v", err, tc.ok)
+						}
+					})
+					if want := e.plain; tc.ok && !bytes.Equal(b.Bytes(), want) || !tc.ok && b.Len() > 0 {
+						t.Errorf("got %d bytes, want %d", b.Len(), len(want))
+					}
+				})
+			}
+		})
+	}
+}
+
+func TestNoServers(t *testing.T) {
+	w := newWorld(t, 0)
+	err := w.downloader().Open(mustCHK(t, 100)).Read(t.Context(), 0, 100, io.Discard)
+	if short, ok := errors.AsType[*immutable.NotEnoughSharesError](err); !ok || short.Have != 0 || short.Need != 3 {
+		t.Errorf("got %v", err)
+	}
+}

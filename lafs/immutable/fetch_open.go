@@ -14,8 +14,9 @@ import (
 
 // The sizes that decide how a share is opened.
 const (
-	wholeShare = 64 << 10              // shares up to this size are read by one request
-	wholeFile  = 512 << 10             // so are those up to this size when most of it is wanted
+	wholeTiny  = 16 << 10              // shares up to this size are read by one request
+	wholeShare = 64 << 10              // and so are those up to this size, or of which most is wanted,
+	wholeFile  = 2 << 20               // when k of them have this size at most
 	smallTree  = 32 << 10              // ciphertext hash trees up to this size are read from every share
 	maxTree    = 4 << 20               // larger ones are not read before the UEB has proved their size
 	maxUEB     = layout.MaxUEBSize + 8 // with its length
@@ -143,7 +144,7 @@ func (l *lane) request(ctx context.Context, r storage.Reader, p guess) (*parts, 
 		end += moreUEB
 	}
 	blocks := x.blockSpan(p, first)
-	if end <= wholeShare || end <= wholeFile && blocks.Size > end/2 {
+	if readWhole(p.g.Needed, end, blocks.Size) {
 		return l.requestWhole(ctx, r, end, blocks)
 	}
 	read := &parts{at: p.l.BlockHashes}
@@ -159,6 +160,11 @@ func (l *lane) request(ctx context.Context, r storage.Reader, p guess) (*parts, 
 		blocks = storage.Span{Size: blocks.End()}
 	}
 	return read, l.requestBoth(ctx, r, read, storage.Span{Offset: read.at, Size: max(end-read.at, 0)}, blocks, head)
+}
+
+// readWhole says whether a share of which blocks bytes are wanted is read whole, into memory.
+func readWhole(k int, size, blocks int64) bool {
+	return size <= wholeTiny || size*int64(k) <= wholeFile && (size <= wholeShare || blocks > size/2)
 }
 
 func (l *lane) requestWhole(ctx context.Context, r storage.Reader, size int64, blocks storage.Span) (*parts, error) {
