@@ -126,7 +126,8 @@ type SlotWrite struct {
 	Reads        []Span // read from every share of the slot, before anything is written
 }
 
-// A ShareWrite is what a SlotWrite does to one share: nothing unless the Tests of all shares hold.
+// A ShareWrite is what a SlotWrite does to one share: nothing unless the Tests of all shares hold. If they do, a share
+// that does not exist is made, empty, before its Writes, unless NewLength deletes it.
 type ShareWrite struct {
 	Tests  []Test
 	Writes []Write

@@ -16,6 +16,7 @@ var mutableParts = []part{
 	{"slot lengths", (*suite).slotLengths},
 	{"slot deleted", (*suite).slotDeleted},
 	{"slot spans", (*suite).slotSpans},
+	{"empty share made", (*suite).emptyShareMade},
 }
 
 func at(offset int64, data string) storage.Write {
@@ -242,4 +243,11 @@ func (s *suite) slotSpans() {
 	if _, err = s.s.ReadSlot(s.Context(), index(1), nil, []storage.Span{{Offset: -1, Size: 1}}); err == nil {
 		s.Errorf("reading at -1: got no error")
 	}
+}
+
+func (s *suite) emptyShareMade() {
+	s.change(index(1), 0, storage.ShareWrite{Tests: []storage.Test{absent}})
+	s.wantSlot(index(1), map[storage.ShareNum]string{0: ""})
+	s.change(index(1), 0, storage.ShareWrite{Tests: []storage.Test{absent}, Writes: []storage.Write{at(0, "x")}})
+	s.wantSlot(index(1), map[storage.ShareNum]string{0: "x"})
 }
