@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -54,8 +55,7 @@ func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
 	if _, err := os.Stat(node.DemoClient(dir)); err != nil {
 		fmt.Fprintf(e.Stdout, "Making a grid of %d storage nodes and a client in %s\n", node.DemoServers, dir)
 	}
-	log := newLog(e.Stderr)
-	shared := node.NewShared(log)
+	shared := node.NewShared(newLog(e.Stderr, slog.LevelWarn)) // eleven nodes at info would bury what the grid has to say
 	if prepare {
 		if err := node.PrepareDemo(dir, shared.Clock.Now()); err != nil {
 			return err
@@ -67,7 +67,7 @@ func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, d, log, func() {
+	return serve(ctx, d, newLog(e.Stderr, slog.LevelInfo), func() {
 		fmt.Fprint(e.Stdout, demoWelcome(d))
 		if IsTerminal(e.Stdin) {
 			switchByKeys(e, d)
@@ -113,7 +113,7 @@ func switchByKeys(e *Env, d *node.Demo) {
 func switchOne(d *node.Demo, word string) string {
 	i, err := strconv.Atoi(word)
 	if err != nil {
-		i = 0
+		return fmt.Sprintf("%q is no number from 1 to %d", word, node.DemoServers)
 	}
 	on, err := d.Switch(i)
 	if err != nil {

@@ -55,7 +55,7 @@ func nodeDirsOf(e *Env, basedir string, args []string) ([]string, error) {
 
 // runNodes opens all nodes, so that a bad one is told before anything runs, and runs them.
 func runNodes(ctx context.Context, e *Env, dirs []string, allowStdinClose bool) (err error) {
-	log := newLog(e.Stderr)
+	log := newLog(e.Stderr, slog.LevelInfo)
 	shared := node.NewShared(log)
 	var nodes []*node.Node
 	defer func() {
@@ -123,8 +123,8 @@ func whenClosed(stdin io.Reader, f func()) {
 }
 
 // newLog writes what people should know, one line each.
-func newLog(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // quoteArg is an argument as a shell reads it.
