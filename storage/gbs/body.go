@@ -57,12 +57,16 @@ type spooled struct {
 	io.ReaderAt
 	size int64
 	file *os.File // nil when the body is in memory
+
+	named bool // the file must be removed
 }
 
 // Close removes the file.
 func (s *spooled) Close() {
 	if s.file != nil {
 		_ = s.file.Close()
+	}
+	if s.named {
 		_ = os.Remove(s.file.Name())
 	}
 }
@@ -92,7 +96,8 @@ func (b *requestBody) spoolFile(length int64, dir string) (*spooled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spooling a request: %w", err)
 	}
-	s := &spooled{ReaderAt: f, size: length, file: f}
+	// Where the system allows it, the file has no name from now on, so that nothing is left when the process dies.
+	s := &spooled{ReaderAt: f, size: length, file: f, named: os.Remove(f.Name()) != nil}
 	buf := getChunk()
 	defer putChunk(buf)
 	// The file must not offer to read from the body itself: it would do so 32 KiB at a time.

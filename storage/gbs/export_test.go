@@ -23,6 +23,7 @@ var (
 	ParseMissing      = parseMissing
 	EncodeMissing     = encodeMissing
 	ParseShareSet     = parseShareSet
+	NewBatcher        = newBatcher
 )
 
 // EncodeSlotWrite returns the whole body.

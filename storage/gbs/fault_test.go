@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tahoe/storage"
@@ -313,12 +314,12 @@ func TestStopFinishes(t *testing.T) {
 	<-stopped
 }
 
-// A large change of a slot goes through a file, which is gone afterwards.
+// A large change of a slot goes through a file, of which nothing is left afterwards; a small one needs no file.
 func TestSpool(t *testing.T) {
 	dir := t.TempDir()
 	mem := storagetest.NewMem(storagetest.Config{})
-	watch := &spoolWatch{Server: mem, dir: dir}
-	c := overTLS(t, watch, gbs.HandlerConfig{SpoolDir: dir, SpoolAbove: 1 << 10})
+	spooling := overTLS(t, mem, gbs.HandlerConfig{SpoolDir: dir, SpoolAbove: 1 << 10})
+	noDir := overTLS(t, mem, gbs.HandlerConfig{SpoolDir: filepath.Join(dir, "absent"), SpoolAbove: 1 << 10})
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	for _, size := range []int{100, 900, 1000, 1100, len(data)} {
 		w := storage.SlotWrite{
@@ -327,31 +328,20 @@ func TestSpool(t *testing.T) {
 				{Offset: 0, Data: bytes.NewReader(data[:size/2])}, {Offset: int64(size / 2), Data: bytes.NewReader(data[size/2 : size])},
 			}}},
 		}
-		if _, err := c.TestAndWrite(t.Context(), storage.Index{}, w); err != nil {
+		if _, err := spooling.TestAndWrite(t.Context(), storage.Index{}, w); err != nil {
 			t.Fatal(err)
 		}
 		if got := mem.Bytes(storage.Index{}, 3); !bytes.Equal(got[:size], data[:size]) {
 			t.Errorf("%d bytes: the share differs from what was written", size)
 		}
-		if want := size > 950; (watch.files > 0) != want {
-			t.Errorf("%d bytes: got %d files during the write, want some: %v", size, watch.files, want)
+		_, err := noDir.TestAndWrite(t.Context(), storage.Index{}, w)
+		if wantFile := size > 950; (err != nil) != wantFile { // beside the data there are names and numbers
+			t.Errorf("%d bytes: got %v without a place for files, want an error: %v", size, err, wantFile)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
 		t.Errorf("got %v left, want nothing", left)
 	}
-}
-
-type spoolWatch struct {
-	storage.Server
-	dir   string
-	files int
-}
-
-func (s *spoolWatch) TestAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite) (storage.SlotResult, error) {
-	files, _ := os.ReadDir(s.dir)
-	s.files = len(files)
-	return s.Server.TestAndWrite(ctx, i, w)
 }
 
 // Nothing is spooled for who does not know the swissnum or shows no secrets, for more than there is room for, or for a
@@ -375,42 +365,49 @@ func TestSpoolRefusals(t *testing.T) {
 	}
 }
 
-// A client that takes an answer slowly gets it; one that takes nothing is cut off.
-func TestSlowReader(t *testing.T) {
+// A client that stops to take an answer is cut off.
+func TestReaderStops(t *testing.T) {
 	mem := storagetest.NewMem(storagetest.Config{})
 	const size = 24 << 20
 	mem.Put(storage.Index{}, 0, make([]byte, size))
-	n := serve(t, gbs.NewHandler(mem, swissnum(t), gbs.HandlerConfig{}), gbs.ServerConfig{Silence: 150 * time.Millisecond})
-	read := func(wait func(at int)) error {
-		c := connect(t, n, gbs.ClientConfig{})
-		shares, err := c.Buckets(t.Context(), storage.Index{})
-		if err != nil {
-			return err
-		}
-		stream, err := shares[0].Read(t.Context(), storage.Span{Size: size})
-		if err != nil {
-			return err
-		}
-		defer stream.Close()
-		buf := make([]byte, 1<<20)
-		for at := range size >> 20 {
-			wait(at)
-			if _, err := io.ReadFull(stream, buf); err != nil {
-				return err
+	n := serve(t, gbs.NewHandler(mem, swissnum(t), gbs.HandlerConfig{}), gbs.ServerConfig{Silence: 100 * time.Millisecond})
+	c := connect(t, n, gbs.ClientConfig{})
+	shares, err := c.Buckets(t.Context(), storage.Index{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := shares[0].Read(t.Context(), storage.Span{Size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	time.Sleep(500 * time.Millisecond)
+	if n, err := io.Copy(io.Discard, stream); err == nil {
+		t.Errorf("got all %d bytes, want to be cut off", n)
+	}
+}
+
+// A write lasts as long as the peer takes a little of it now and then, and ends when the peer takes nothing.
+func TestSlowIsNotSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		defer here.Close()
+		conn := gbs.NewBatcher(here, time.Minute)
+		go func() {
+			for range 10 {
+				time.Sleep(50 * time.Second)
+				_, _ = io.ReadFull(there, make([]byte, 1))
 			}
+		}()
+		begin := time.Now()
+		if _, err := conn.Write(make([]byte, 10)); err != nil || time.Since(begin) != 500*time.Second {
+			t.Errorf("slow peer: got %v after %v, want no error after 500s", err, time.Since(begin))
 		}
-		return nil
-	}
-	if err := read(func(int) { time.Sleep(15 * time.Millisecond) }); err != nil {
-		t.Errorf("a slow reader: got %v, want all of the share", err)
-	}
-	if err := read(func(at int) {
-		if at == 1 {
-			time.Sleep(time.Second)
+		begin = time.Now()
+		if _, err := conn.Write(make([]byte, 10)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) != time.Minute {
+			t.Errorf("silent peer: got %v after %v, want a timeout after a minute", err, time.Since(begin))
 		}
-	}); err == nil {
-		t.Error("a reader that stopped: got all of the share, want to be cut off")
-	}
+	})
 }
 
 // Neither a client nor a handler shows its swissnum when it is printed.
