@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,12 +70,7 @@ func (w When) matches(c Call) bool {
 	if w.Shares == nil {
 		return true
 	}
-	for _, n := range w.Shares {
-		if n == c.Share {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.Shares, c.Share)
 }
 
 // String is the condition in words.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"tahoe/storage"
@@ -110,11 +111,12 @@ func (f *Faulty) Struck() []string {
 func (f *Faulty) String() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := "faulty server"
+	var out strings.Builder
+	out.WriteString("faulty server")
 	for _, a := range f.faults {
-		out += "; " + a.String()
+		out.WriteString("; " + a.String())
 	}
-	return out
+	return out.String()
 }
 
 func (f *Faulty) vanished() error { return fmt.Errorf("server is down: %w", ErrFault) }

@@ -31,8 +31,6 @@ func is(offset int64, specimen string) storage.Test {
 // absent is a test that holds for a share that does not exist, or is empty.
 var absent = storage.Test{Offset: 0, Size: 1}
 
-func length(n int64) *int64 { return &n }
-
 // slot makes a change with the usual secrets.
 func (s *suite) slot(i storage.Index, shares map[storage.ShareNum]storage.ShareWrite, reads ...storage.Span) storage.SlotResult {
 	s.Helper()
@@ -76,7 +74,7 @@ func (s *suite) wantSlot(i storage.Index, want map[storage.ShareNum]string) {
 func (s *suite) slotMade() {
 	got := s.slot(index(1), map[storage.ShareNum]storage.ShareWrite{
 		0:   {Tests: []storage.Test{absent}, Writes: []storage.Write{at(0, "zero")}},
-		255: {Writes: []storage.Write{at(0, "last")}, NewLength: length(4)},
+		255: {Writes: []storage.Write{at(0, "last")}, NewLength: new(int64(4))},
 	}, storage.Span{Offset: 0, Size: 10})
 	if !got.Wrote || len(got.Data) != 0 {
 		s.Errorf("making a slot: got %+v, want it written and nothing read", got)
@@ -126,7 +124,7 @@ func (s *suite) slotTests() {
 		s.wantBytes(c.name+": the other share", got[1][0], []byte(want))
 		s.change(index(1), 1, storage.ShareWrite{Writes: []storage.Write{at(0, "abc")}})
 		if c.share == 9 {
-			s.slot(index(1), map[storage.ShareNum]storage.ShareWrite{9: {NewLength: length(0)}})
+			s.slot(index(1), map[storage.ShareNum]storage.ShareWrite{9: {NewLength: new(int64(0))}})
 		}
 	}
 }
@@ -158,7 +156,7 @@ func (s *suite) wrongWriteEnabler() {
 		w    map[storage.ShareNum]storage.ShareWrite
 	}{
 		{"overwrite", map[storage.ShareNum]storage.ShareWrite{0: {Writes: []storage.Write{at(0, "theirs")}}}},
-		{"delete", map[storage.ShareNum]storage.ShareWrite{0: {NewLength: length(0)}}},
+		{"delete", map[storage.ShareNum]storage.ShareWrite{0: {NewLength: new(int64(0))}}},
 		{"another share", map[storage.ShareNum]storage.ShareWrite{3: {Writes: []storage.Write{at(0, "theirs")}}}},
 		{"failing test", map[storage.ShareNum]storage.ShareWrite{0: {Tests: []storage.Test{absent}}}},
 		{"nothing", nil},
@@ -184,12 +182,12 @@ func (s *suite) slotLengths() {
 		{"overwrite over the end", "abc", storage.ShareWrite{Writes: []storage.Write{at(2, "XYZ")}}, "abXYZ"},
 		{"hole", "abc", storage.ShareWrite{Writes: []storage.Write{at(6, "def")}}, "abc\x00\x00\x00def"},
 		{"two writes", "abc", storage.ShareWrite{Writes: []storage.Write{at(0, "12"), at(1, "34")}}, "134"},
-		{"cut", "abcdef", storage.ShareWrite{NewLength: length(2)}, "ab"},
-		{"cut after writing", "abc", storage.ShareWrite{Writes: []storage.Write{at(0, "123456")}, NewLength: length(4)}, "1234"},
-		{"same length", "abc", storage.ShareWrite{NewLength: length(3)}, "abc"},
-		{"never longer", "abc", storage.ShareWrite{NewLength: length(10)}, "abc"},
+		{"cut", "abcdef", storage.ShareWrite{NewLength: new(int64(2))}, "ab"},
+		{"cut after writing", "abc", storage.ShareWrite{Writes: []storage.Write{at(0, "123456")}, NewLength: new(int64(4))}, "1234"},
+		{"same length", "abc", storage.ShareWrite{NewLength: new(int64(3))}, "abc"},
+		{"never longer", "abc", storage.ShareWrite{NewLength: new(int64(10))}, "abc"},
 	} {
-		s.slot(index(1), map[storage.ShareNum]storage.ShareWrite{0: {NewLength: length(0)}})
+		s.slot(index(1), map[storage.ShareNum]storage.ShareWrite{0: {NewLength: new(int64(0))}})
 		s.change(index(1), 0, storage.ShareWrite{Writes: []storage.Write{at(0, c.before)}})
 		s.change(index(1), 0, c.w)
 		got, err := s.s.ReadSlot(s.Context(), index(1), nil, []storage.Span{{Offset: 0, Size: 100}})
@@ -197,7 +195,7 @@ func (s *suite) slotLengths() {
 		s.wantBytes(c.name, got[0][0], []byte(c.want))
 	}
 	s.change(index(2), 0, storage.ShareWrite{Writes: []storage.Write{at(0, "secret past")}})
-	s.change(index(2), 0, storage.ShareWrite{NewLength: length(2)})
+	s.change(index(2), 0, storage.ShareWrite{NewLength: new(int64(2))})
 	s.change(index(2), 0, storage.ShareWrite{Writes: []storage.Write{at(8, "new")}})
 	s.wantSlot(index(2), map[storage.ShareNum]string{0: "se\x00\x00\x00\x00\x00\x00new"})
 }
@@ -205,10 +203,10 @@ func (s *suite) slotLengths() {
 func (s *suite) slotDeleted() {
 	s.change(index(1), 0, storage.ShareWrite{Writes: []storage.Write{at(0, "zero")}})
 	s.change(index(1), 1, storage.ShareWrite{Writes: []storage.Write{at(0, "one")}})
-	s.change(index(1), 0, storage.ShareWrite{NewLength: length(0)})
+	s.change(index(1), 0, storage.ShareWrite{NewLength: new(int64(0))})
 	s.wantSlot(index(1), map[storage.ShareNum]string{1: "one"})
-	s.change(index(1), 0, storage.ShareWrite{NewLength: length(0)})
-	s.change(index(1), 1, storage.ShareWrite{Writes: []storage.Write{at(0, "not written")}, NewLength: length(0)})
+	s.change(index(1), 0, storage.ShareWrite{NewLength: new(int64(0))})
+	s.change(index(1), 1, storage.ShareWrite{Writes: []storage.Write{at(0, "not written")}, NewLength: new(int64(0))})
 	s.wantSlot(index(1), nil)
 	s.wantErr(s.s.AddLease(s.Context(), index(1), lease(1)), storage.ErrNotFound, "lease on a deleted slot")
 	// The slot has gone, and with it its write enabler.

@@ -49,7 +49,7 @@ func (s *suite) malformedSlotWrite() {
 		{"share 256", storage.MaxShares, storage.ShareWrite{Writes: []storage.Write{at(0, "x")}}},
 		{"share -1", -1, storage.ShareWrite{Writes: []storage.Write{at(0, "x")}}},
 		{"negative offset", 0, storage.ShareWrite{Writes: []storage.Write{at(-1, "x")}}},
-		{"negative length", 0, storage.ShareWrite{NewLength: length(-1)}},
+		{"negative length", 0, storage.ShareWrite{NewLength: new(int64(-1))}},
 		{"negative test", 0, storage.ShareWrite{Tests: []storage.Test{{Offset: -1, Size: 1}}}},
 		{"endless share", 0, storage.ShareWrite{Writes: []storage.Write{at(1<<62, "x")}}},
 	} {
