@@ -1,0 +1,209 @@
+package bench_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"tahoe/caps"
+	"tahoe/internal/nurl"
+	"tahoe/internal/taghash"
+	"tahoe/lafs"
+	"tahoe/lafs/grid"
+	"tahoe/lafs/immutable"
+	"tahoe/node/basedir"
+	"tahoe/reactor"
+	"tahoe/storage"
+	"tahoe/storage/gbs"
+	"tahoe/tests/gridtest"
+)
+
+// oneWay is how far away the servers of BenchmarkFar are.
+const oneWay = 25 * time.Millisecond
+
+// dialFar connects to a server as if it were far away, over a line without other limits.
+func dialFar(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(2 * oneWay) // the handshake of TCP
+	c := &farConn{Conn: conn, in: newLine(), out: newLine()}
+	go c.pump(c.in.put, conn.Read, c.in.end)
+	go c.pump(func(b []byte, _ error) { _, _ = conn.Write(b) }, c.out.read, func() { _ = conn.Close() })
+	return c, nil
+}
+
+// A farConn delays every byte by oneWay, both ways.
+type farConn struct {
+	net.Conn
+	in, out *line
+}
+
+// pump moves bytes until an error.
+func (c *farConn) pump(put func([]byte, error), read func([]byte) (int, error), end func()) {
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := read(buf)
+		if n > 0 {
+			put(bytes.Clone(buf[:n]), nil)
+		}
+		if err != nil {
+			put(nil, err)
+			end()
+			return
+		}
+	}
+}
+
+func (c *farConn) Read(p []byte) (int, error) { return c.in.read(p) }
+
+func (c *farConn) Write(p []byte) (int, error) {
+	c.out.put(bytes.Clone(p), nil)
+	return len(p), nil
+}
+
+func (c *farConn) Close() error {
+	c.out.put(nil, io.EOF)
+	return nil
+}
+
+// A line gives back what was put into it, oneWay later.
+type line struct {
+	mu    sync.Mutex
+	more  sync.Cond
+	queue []parcel
+}
+
+type parcel struct {
+	due  time.Time
+	data []byte
+	err  error
+}
+
+func newLine() *line {
+	l := &line{}
+	l.more.L = &l.mu
+	return l
+}
+
+func (l *line) put(data []byte, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, parcel{time.Now().Add(oneWay), data, err})
+	l.more.Signal()
+}
+
+func (l *line) end() {}
+
+func (l *line) read(p []byte) (int, error) {
+	l.mu.Lock()
+	for len(l.queue) == 0 {
+		l.more.Wait()
+	}
+	due := l.queue[0].due
+	l.mu.Unlock()
+	time.Sleep(time.Until(due))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := &l.queue[0]
+	if first.err != nil {
+		return 0, first.err
+	}
+	n := copy(p, first.data)
+	if first.data = first.data[n:]; len(first.data) == 0 {
+		l.queue = l.queue[1:]
+	}
+	return n, nil
+}
+
+// farClient is a client in this process, of the servers that the grid's own client knows.
+func farClient(b *testing.B, g *gridtest.Grid) *lafs.Client {
+	b.Helper()
+	dir := basedir.Dir(g.ClientDir())
+	servers, _, err := dir.StaticServers()
+	if err != nil {
+		b.Fatal(err)
+	}
+	broker := grid.NewBroker(func(a grid.Announcement, e grid.Events) (grid.Conn, error) {
+		n, err := nurl.Parse(a.NURLs[0])
+		if err != nil {
+			return nil, err
+		}
+		return gbs.NewClient(n, gbs.ClientConfig{Dial: dialFar, OnDisconnect: e.Disconnected})
+	}, grid.BrokerConfig{})
+	if err := broker.Set(grid.Static, servers); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = broker.Run(ctx, func() {}) })
+	b.Cleanup(func() { cancel(); running.Wait() })
+	if err := broker.WaitConnected(b.Context(), gridtest.Servers); err != nil {
+		b.Fatal(err)
+	}
+	pool, budget := reactor.NewPool(runtime.GOMAXPROCS(0)), reactor.NewBudget(96<<20)
+	return lafs.NewClient(
+		immutable.NewUploader(immutable.UploaderConfig{
+			Servers: broker, Pool: pool, Budget: budget, SpoolDir: b.TempDir(), Convergence: []byte("bench"),
+			Lease: func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
+				return taghash.Lease([]byte("bench"), i, tub)
+			},
+		}),
+		immutable.NewDownloader(immutable.DownloaderConfig{Servers: broker, Pool: pool, Budget: budget}),
+	)
+}
+
+// Servers that are 25 ms away each way, with warm connections: in round trips of 50 ms.
+func BenchmarkFar(b *testing.B) {
+	g := gridtest.New(b, gridtest.Config{Dir: memoryDir(b)})
+	files := farClient(b, g)
+	trips := func(b *testing.B) {
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/(2*oneWay).Seconds(), "round-trips")
+	}
+	for _, c := range sizes[:3] {
+		if c.name == "100MiB" {
+			c.name, c.size = "20MiB", 20<<20
+		}
+		var last caps.Read
+		put := func(b *testing.B, s *source) {
+			data, err := io.ReadAll(s.next())
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			r, err := files.Put(b.Context(), bytes.NewReader(data), lafs.PutOptions{Size: c.size})
+			b.StopTimer()
+			if err != nil {
+				b.Fatal(err)
+			}
+			last = r.Cap
+		}
+		b.Run("up/"+c.name, func(b *testing.B) {
+			s := newSource(c.size)
+			put(b, s)
+			b.ResetTimer()
+			for range b.N {
+				put(b, s)
+			}
+			trips(b)
+		})
+		b.Run("down/"+c.name, func(b *testing.B) {
+			for range b.N {
+				n, err := files.Open(last)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := n.(lafs.File).Read(b.Context(), 0, c.size, io.Discard); err != nil {
+					b.Fatal(err)
+				}
+			}
+			trips(b)
+		})
+	}
+}
