@@ -117,7 +117,7 @@ func (c *Client) TestAndWrite(ctx context.Context, i storage.Index, w storage.Sl
 	defer g.with(func() { g.gone = true })
 	k.getBody = func() (io.ReadCloser, error) { return io.NopCloser(guarded{&g, body.open()}), nil }
 	k.body, _ = k.getBody()
-	b, _, err := c.exchange(ctx, k, maxAnswer)
+	b, _, err := c.exchange(ctx, k, maxSlotAnswer)
 	if err != nil {
 		return storage.SlotResult{}, err
 	}

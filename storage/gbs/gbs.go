@@ -20,8 +20,9 @@ const (
 	maxSlotWrites    = 1 << 17 // of all shares of a message: 16 GiB in blocks of 128 KiB
 	maxSpecimens     = 4 << 20 // of all tests of a message
 	maxSlotReads     = 4 << 20 // sum of the sizes in a read vector
-	maxAnswer        = 32 << 20
-	maxErrorAnswer   = 8192 // of an error's sentence; the original reads no more than 10000
+	maxSlotAnswer    = 32 << 20
+	maxWriteAnswer   = 1 << 20 // some 40000 holes in a share
+	maxErrorAnswer   = 8192    // of an error's sentence; the original reads no more than 10000
 	maxSmallAnswer   = 1 << 16
 	maxUploadSecret  = 256
 	maxSecretHeaders = 8

@@ -124,7 +124,7 @@ func (w *shareWriter) send(ctx context.Context, op, contentRange string, body *p
 	k.header.Set("Content-Range", contentRange)
 	k.header.Set("Content-Type", mimeOctets)
 	k.size, k.body, k.getBody = body.size, body.open(), body.again
-	answer, status, err := w.c.exchange(ctx, k, maxAnswer)
+	answer, status, err := w.c.exchange(ctx, k, maxWriteAnswer)
 	if broken := body.detach(); err != nil && broken != nil {
 		return fmt.Errorf("%s: reading its data: %w", op, broken)
 	}
