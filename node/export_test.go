@@ -1,0 +1,4 @@
+package node
+
+// MergeNURLs is for tests.
+var MergeNURLs = mergeNURLs
