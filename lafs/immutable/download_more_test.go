@@ -366,3 +366,22 @@ func TestNoServers(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Parts that all shares have may be wrong in all shares but one, even when there is no share to spare.
+func TestNoShareToSpare(t *testing.T) {
+	for _, size := range []int{500, 3 * mib} {
+		e := encodeFile(t, slowEncoder{k: 3, n: 3, maxSegment: mib}, size)
+		for _, at := range []int64{0, 0x0d, e.l.CiphertextHashes, e.l.UEB, e.l.UEB + 100} {
+			synctest.Test(t, func(t *testing.T) {
+				w := e.world(t, 3)
+				for i := range 2 {
+					w.mems[i].FlipBit(e.chk.Index(), storage.ShareNum(i), at)
+				}
+				limit(t, time.Second, func() { readAll(t, t.Context(), w.downloader().Open(e.chk), e.plain) })
+				if got := len(w.advisories()); at != e.l.CiphertextHashes && got != 2 {
+					t.Errorf("byte %d: got %d advisories, want 2", at, got)
+				}
+			})
+		}
+	}
+}

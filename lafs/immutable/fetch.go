@@ -132,7 +132,11 @@ func (x *fetch) stopGrace() {
 func (x *fetch) memory(g layout.Geometry) int64 {
 	k := int64(g.Needed)
 	slot := g.SegmentSize + min(k, int64(g.Total)-k)*g.BlockSize
-	return int64(x.slots(g))*slot + min(k*g.ShareDataSize(), max(k*wholeTiny, wholeFile)) + (k+1)*g.TreeSize()
+	whole := int64(0)
+	if data := g.ShareDataSize(); readWhole(g.Needed, data, data) {
+		whole = k * data
+	}
+	return int64(x.slots(g))*slot + whole + (k+1)*g.TreeSize()
 }
 
 // slots is how many segments are in flight: enough to keep streams busy while segments are decoded and written.

@@ -62,7 +62,7 @@ func (l *lane) take(stop context.CancelCauseFunc) (s *share) {
 			l.starving = true
 			x.signal()
 		}
-		if x.search.over() && x.hopeless() {
+		if x.search.over() && x.hopeless(l) {
 			x.giveUp()
 		}
 		return false
@@ -73,13 +73,14 @@ func (l *lane) take(stop context.CancelCauseFunc) (s *share) {
 	return s
 }
 
-// hopeless says whether nothing that is under way can make an unusable share usable. f.mu is held.
-func (x *fetch) hopeless() bool {
-	if x.f.truth.known() {
+// hopeless says whether nothing that is under way can give l a share: no other lane can learn what the file is, or return
+// a share that l could use, as long as all of them together have enough. f.mu is held.
+func (x *fetch) hopeless(l *lane) bool {
+	if x.f.truth.known() && x.have() < x.f.chk.Needed() {
 		return true
 	}
-	for _, l := range x.lanes {
-		if l.share != nil {
+	for _, other := range x.lanes {
+		if other.share != nil && (!x.f.truth.known() || x.lacks(l, other.share)) {
 			return false
 		}
 	}
@@ -134,8 +135,8 @@ func (x *fetch) load(s *share) int {
 	return n
 }
 
-// fits says whether l can use s from its segment on: no other lane has put, or will put, the same block into a slot, and
-// the block that l needs next was not found wrong. f.mu is held.
+// fits says whether l can use s: no other lane uses the same share, and l lacks the block that s would give next. f.mu is
+// held.
 func (x *fetch) fits(l *lane, s *share) bool {
 	if l.share == s {
 		return false
@@ -145,17 +146,19 @@ func (x *fetch) fits(l *lane, s *share) bool {
 			return false
 		}
 	}
-	if !x.f.truth.known() {
-		return true
-	}
-	at := l.position(x.f.truth.g)
-	for segment := at; segment < at+len(x.window.slots); segment++ {
-		if slot := x.window.slot(segment); slot != nil && slot.blocks[s.num] != nil {
-			return false
-		}
-	}
-	return !s.bad[at]
+	return !x.f.truth.known() || x.lacks(l, s)
 }
+
+// lacks says whether s has a block for the segment that l is at: not one that was found wrong, or that is in the slot
+// already. f.mu is held, and the geometry known.
+func (x *fetch) lacks(l *lane, s *share) bool {
+	at := l.position(x.f.truth.g)
+	slot := x.window.slot(at)
+	return !s.bad[at] && (slot == nil || slot.blocks[s.num] == nil)
+}
+
+// errTaken ends the use of a share without blame: another lane had used it for the segment that comes next.
+var errTaken = errors.New("another lane gave this block")
 
 // position is the segment that l fills next. f.mu is held.
 func (l *lane) position(g layout.Geometry) int { return max(l.segment, int(l.x.off/g.SegmentSize)) }
@@ -168,6 +171,10 @@ func (l *lane) drop(s *share, err error) (over bool) {
 	l.share, l.stop, l.reading = nil, nil, false
 	if err == nil || x.ctx.Err() != nil {
 		return true
+	}
+	if errors.Is(err, errTaken) {
+		x.signal()
+		return false
 	}
 	segment := 0
 	if x.f.truth.known() {
@@ -199,7 +206,7 @@ func (l *lane) serve(ctx context.Context, s *share) error {
 		if err == nil {
 			return nil
 		}
-		if _, corrupt := errors.AsType[*partError](err); corrupt || filled == 0 || ctx.Err() != nil {
+		if _, corrupt := errors.AsType[*partError](err); corrupt || filled == 0 || ctx.Err() != nil || errors.Is(err, errTaken) {
 			return err
 		}
 		body, err = l.openBlocks(ctx, s)
@@ -222,6 +229,9 @@ func (l *lane) pump(ctx context.Context, s *share, hashes []taghash.Hash, body i
 		if err != nil || slot == nil {
 			return filled, err
 		}
+		if !x.free(slot, s.num) {
+			return filled, errTaken
+		}
 		block := slot.blockBuffer(x.window.g, segment, l.id, s.num)
 		if err := readFull(body, block, &l.meter); err != nil {
 			if errors.Is(err, errShortShare) {
@@ -240,6 +250,13 @@ func (l *lane) pump(ctx context.Context, s *share, hashes []taghash.Hash, body i
 		l.advance(segment + 1)
 		filled++
 	}
+}
+
+// free says whether a slot has no block of a share yet.
+func (x *fetch) free(s *slot, num int) bool {
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	return s.blocks[num] == nil
 }
 
 // wait returns the slot that the lane fills next, nil behind the end of the range.
