@@ -8,10 +8,8 @@
 package hashtree
 
 import (
-	"cmp"
 	"fmt"
 	"math/bits"
-	"slices"
 
 	"tahoe/internal/taghash"
 )
@@ -76,12 +74,21 @@ func (t Tree) Chain(leaf int) []Entry {
 	return chain
 }
 
-// ShareChain is the proof of a leaf as share files hold it: Chain and the leaf itself, in ascending
-// order of their numbers. It has Depth+1 entries.
+// ShareChain is the proof of a leaf as share files hold it: Chain and the leaf itself, in the order in which the original
+// writes them, see setOrder. It has Depth+1 entries.
 func (t Tree) ShareChain(leaf int) []Entry {
-	i := t.firstLeaf() + leaf
-	chain := append(t.Chain(leaf), Entry{Node: i, Hash: t[i]})
-	slices.SortFunc(chain, func(a, b Entry) int { return cmp.Compare(a.Node, b.Node) })
+	last := t.firstLeaf() + leaf
+	if last == 0 {
+		return []Entry{{Node: 0, Hash: t[0]}}
+	}
+	nodes := make([]int, 0, Depth(len(t)/2+1)+1)
+	for i := last; i > 0; i = parent(i) {
+		nodes = append(nodes, sibling(i))
+	}
+	chain := make([]Entry, 0, cap(nodes))
+	for _, i := range setOrder(append(nodes, last)) {
+		chain = append(chain, Entry{Node: i, Hash: t[i]})
+	}
 	return chain
 }
 
