@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"time"
 
 	"tahoe/frontends/web"
 	"tahoe/internal/nurl"
@@ -71,9 +70,6 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	return broker, nil
 }
 
-// manyAddrs is the time for one address of a server that has told several, of which some may lead nowhere.
-const manyAddrs = 2 * time.Second
-
 // connector reaches servers by GBS.
 func (n *Node) connector() grid.Connector {
 	return func(a grid.Announcement, events grid.Events) (grid.Conn, error) {
@@ -87,11 +83,7 @@ func (n *Node) connector() grid.Connector {
 		if err != nil {
 			return nil, err
 		}
-		c := gbs.ClientConfig{OnDisconnect: events.Disconnected}
-		if len(address.Addrs()) > 1 {
-			c.DialTimeout = manyAddrs
-		}
-		return gbs.NewClient(address, c)
+		return gbs.NewClient(address, gbs.ClientConfig{OnDisconnect: events.Disconnected})
 	}
 }
 

@@ -68,7 +68,15 @@ func (g *guard) judge(ctx context.Context, op string, err error, took time.Durat
 		!errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &ServerError{Server: g.name, Op: op, Err: err}
+	return &ServerError{Server: g.name, Op: op, Err: brief(err)}
+}
+
+// brief is an error without the server and the operation, where it can leave them out: a ServerError names them.
+func brief(err error) error {
+	if r, ok := err.(interface{ Reason() error }); ok {
+		return r.Reason()
+	}
+	return err
 }
 
 // answers are the errors with which a server that lives refuses something.

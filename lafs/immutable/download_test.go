@@ -294,5 +294,5 @@ func ExampleNotEnoughSharesError() {
 	err := &immutable.NotEnoughSharesError{Have: 2, Need: 3, Asked: []immutable.Answer{
 		{Server: "attic", Shares: []storage.ShareNum{4}}, {Server: "cellar", Shares: []storage.ShareNum{7}}, {Server: "shed"}}}
 	fmt.Println(err)
-	// Output: found 2 good shares, and 3 are needed to rebuild the file; asked 3 servers (attic: 1 share; cellar: 1 share; shed: no shares)
+	// Output: found 2 good shares, and 3 are needed to rebuild the file; asked 3 servers (attic, cellar: 1 share; shed: no shares)
 }

@@ -17,40 +17,59 @@ type Answer struct {
 	Err    error              // why it gave none, or lost them; nil when it simply had nothing
 }
 
-func (a Answer) String() string {
+func (a Answer) String() string { return a.Server + ": " + a.text() }
+
+// text is what the server said.
+func (a Answer) text() string {
 	switch {
 	case a.Err != nil:
-		return a.Server + ": " + withoutServer(a.Err)
+		return withoutServer(a.Err)
 	case len(a.Shares) == 0:
-		return a.Server + ": no shares"
+		return "no shares"
 	default:
-		return a.Server + ": " + count(len(a.Shares), "share")
+		return count(len(a.Shares), "share")
 	}
 }
 
-// withoutServer is the text of an error whose server is named already.
+// withoutServer is the text of an error whose server is named already, and whose operation does not matter.
 func withoutServer(err error) string {
 	if se, ok := errors.AsType[*grid.ServerError](err); ok {
-		return se.Op + ": " + se.Err.Error()
+		return se.Err.Error()
 	}
 	return err.Error()
 }
 
-// maxAnswers is how many servers' answers an error spells out.
-const maxAnswers = 12
+// maxAnswers is how many different answers an error spells out, and maxNames of how many servers that gave the same.
+const (
+	maxAnswers = 12
+	maxNames   = 12
+)
 
+// answersText says once what several servers said, in the order in which it was said first.
 func answersText(answers []Answer) string {
-	var b strings.Builder
-	for i, a := range answers[:min(len(answers), maxAnswers)] {
-		if i > 0 {
-			b.WriteString("; ")
+	var texts []string
+	servers := map[string][]string{}
+	for _, a := range answers {
+		text := a.text()
+		if servers[text] == nil {
+			texts = append(texts, text)
 		}
-		b.WriteString(a.String())
+		servers[text] = append(servers[text], a.Server)
 	}
-	if more := len(answers) - maxAnswers; more > 0 {
-		b.WriteString("; and " + count(more, "other server"))
+	var parts []string
+	shown := 0
+	for _, text := range texts[:min(len(texts), maxAnswers)] {
+		names := servers[text]
+		shown += len(names)
+		if more := len(names) - maxNames; more > 0 {
+			names = append(names[:maxNames:maxNames], count(more, "other"))
+		}
+		parts = append(parts, strings.Join(names, ", ")+": "+text)
 	}
-	return b.String()
+	if more := len(answers) - shown; more > 0 {
+		parts = append(parts, "and "+count(more, "other server"))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func count(n int, what string) string {

@@ -76,7 +76,7 @@ func (c *Client) wrap(ctx context.Context, op string, err error) error {
 	if c.closed.Err() != nil && !errors.Is(err, errClosed) {
 		err = fmt.Errorf("%w (%w)", errClosed, err)
 	}
-	return fmt.Errorf("%s at server %s: %w", op, c.name, err)
+	return &callError{op, c.name, err}
 }
 
 // refusal is the error that an answer stands for.
@@ -134,7 +134,7 @@ func (c *Client) discard(ctx context.Context, k *call) error {
 
 // badAnswer is the error for an answer that does not follow the protocol. It must not look like one of the caller's.
 func (c *Client) badAnswer(op string, err error) error {
-	return fmt.Errorf("%s at server %s: answer not understood: %v", op, c.name, err)
+	return &callError{op, c.name, fmt.Errorf("answer not understood: %v", err)}
 }
 
 // A watch ends its context when it is started and not stopped or restarted for the client's Silence.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,8 +26,8 @@ type ClientConfig struct {
 	// also do with connections that were idle for long. It is called on a connection's goroutine and must not wait.
 	OnDisconnect func(err error)
 
-	MaxConns      int           // connections at once; 0 is 32
-	IdleConns     int           // connections kept when idle; 0 is 4
+	MaxConns      int           // connections at once; 0 is 1024: the shares of a file advance together, so none may have to wait
+	IdleConns     int           // connections kept when idle; 0 is 16
 	DialTimeout   time.Duration // to connect to one address and shake hands; 0 is 30 seconds
 	Silence       time.Duration // how long the server may take no bytes, or send none of an answer's; 0 is 1 minute
 	AnswerTimeout time.Duration // how long it may take to begin an answer; 0 is 2 minutes
@@ -60,8 +59,8 @@ func NewClient(n nurl.NURL, c ClientConfig) (*Client, error) {
 		}
 		c.Dial = new(net.Dialer).DialContext
 	}
-	c.MaxConns = cmp.Or(c.MaxConns, 32)
-	c.IdleConns = cmp.Or(c.IdleConns, 4)
+	c.MaxConns = cmp.Or(c.MaxConns, 1024)
+	c.IdleConns = cmp.Or(c.IdleConns, 16)
 	c.DialTimeout = cmp.Or(c.DialTimeout, 30*time.Second)
 	c.Silence = cmp.Or(c.Silence, time.Minute)
 	c.AnswerTimeout = cmp.Or(c.AnswerTimeout, 2*time.Minute)
@@ -97,42 +96,6 @@ func (c *Client) Close() error {
 		_ = conn.wireConn.Close()
 	}
 	return nil
-}
-
-// dial connects to the first of the server's addresses that answers as the server.
-func (c *Client) dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.closed, cancel)()
-	var errs []error
-	for _, addr := range c.nurl.Addrs() {
-		conn, err := c.dialOne(ctx, network, addr)
-		if err == nil {
-			return c.keep(conn)
-		}
-		errs = append(errs, fmt.Errorf("connecting to %s: %w", addr, err))
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, errors.Join(errs...)
-}
-
-func (c *Client) dialOne(ctx context.Context, network, addr string) (*wireConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.DialTimeout)
-	defer cancel()
-	socket, err := c.cfg.Dial(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	tuneSocket(socket)
-	raw := newBatcher(socket, c.cfg.Silence)
-	conn := tls.Client(raw, c.tlsConfig())
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = socket.Close()
-		return nil, err
-	}
-	return &wireConn{Conn: conn, raw: raw}, nil
 }
 
 // tlsConfig trusts the key of the NURL and nothing else: not the certificate's names, dates or issuers.
@@ -210,25 +173,3 @@ func (c *clientConn) Close() error {
 	c.client.forget(c)
 	return c.wireConn.Close()
 }
-
-// A ServerError is an answer that says that a request did not succeed. It wraps the error of the storage contract that the
-// answer stands for, if there is one.
-type ServerError struct {
-	Status   int
-	Sentence string // what the server wrote, at most a line
-	Err      error  // nil when the status stands for no error of the contract
-}
-
-func (e *ServerError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "status %d", e.Status)
-	if e.Sentence != "" {
-		fmt.Fprintf(&b, ", it says %q", e.Sentence)
-	}
-	if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	}
-	return b.String()
-}
-
-func (e *ServerError) Unwrap() error { return e.Err }

@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tahoe/internal/nurl"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
 	"tahoe/storage/storagetest"
@@ -420,5 +421,28 @@ func TestClientDoesNotPrintSwissnum(t *testing.T) {
 		if strings.Contains(got, swissText) || strings.Contains(got, base64.StdEncoding.EncodeToString([]byte(swissText))) {
 			t.Errorf("%s: got text that holds the swissnum", verb)
 		}
+	}
+}
+
+// A server is reached although its first address swallows everything, long before that one is given up.
+func TestOtherAddressesAreTriedBesideASlowOne(t *testing.T) {
+	n := serve(t, gbs.NewHandler(storagetest.NewMem(storagetest.Config{}), swissnum(t), gbs.HandlerConfig{}), gbs.ServerConfig{})
+	both, err := nurl.New(n.nurl.SPKI(), []string{"192.0.2.1:1", n.addr}, n.nurl.Swissnum(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := gbs.NewClient(both, gbs.ClientConfig{DialTimeout: time.Hour, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if addr != n.addr {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := client.Version(t.Context()); err != nil {
+		t.Errorf("Version: %v", err)
 	}
 }
