@@ -155,8 +155,8 @@ func (p *placer) hope() []int {
 	return happiness.Place(servers, p.enc.Total)
 }
 
-// usable says whether a placement may count on x.
-func (x *candidate) usable() bool { return x.known && !x.dead }
+// usable says whether a placement may count on x. A question that it has not answered yet may be the one that it never does.
+func (x *candidate) usable() bool { return x.known && !x.dead && !x.waiting }
 
 // whole says whether every share is held, and that happily.
 func (p *placer) whole() bool {

@@ -235,3 +235,24 @@ func TestUploadHangingRenewal(t *testing.T) {
 		}
 	})
 }
+
+// TestUploadSecondQuestionHangs: a server that answered at first, and hangs when it is asked for more room, is left out.
+func TestUploadSecondQuestionHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newUpGrid(t, 10)
+		g.servers[4] = newUpServer(t, 4, readOnly{g.faulty[4]}) // gives no room, and does not say so before
+		g.faulty[0].Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpAllocate, Nth: 2}, Effect: storagetest.Hang()})
+		begun := time.Now()
+		got, r, err := g.upload(t.Context(), upData(5000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("it took %v, want at most the hedge time", took)
+		}
+		if n := g.count(storagetest.OpAllocate); n > 15 || len(r.Servermap["saa"]) != 0 || r.Happiness != 8 {
+			t.Errorf("%d questions for room, and a result %+v", n, r)
+		}
+		g.checkShares(t, got, 1<<20, 10)
+	})
+}
