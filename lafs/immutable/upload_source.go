@@ -16,7 +16,7 @@ import (
 const (
 	// readBuffer is how much of the source is read at once in the first pass, and readBuffers how many of these there
 	// are: one is read while one is hashed. They come out of a pool that all uploads share.
-	readBuffer  = 256 << 10
+	readBuffer  = 64 << 10
 	readBuffers = 2
 
 	// spoolMemory is how much of a source that can be read only once stays in memory until its upload.
