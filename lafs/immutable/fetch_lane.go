@@ -28,6 +28,8 @@ type lane struct {
 	seen     int64                   // the meter at the watcher's last look
 	still    int                     // looks without a byte
 	behind   int                     // looks at which others had filled in their blocks of the segment
+	age      int                     // looks since the lane took its share or filled a block
+	since    int64                   // the meter then
 	stalls   int                     // shares taken away because they stalled
 }
 
@@ -54,14 +56,18 @@ func (l *lane) take(stop context.CancelCauseFunc) (s *share) {
 	x := l.x
 	err := x.await(x.ctx, func() bool {
 		if s = x.candidate(l); s != nil {
+			if l.starving {
+				x.signal() // other lanes may have left it to this one
+			}
 			l.share, l.stop, l.reading, l.starving = s, stop, true, false
-			l.still, l.behind = 0, 0
+			l.fresh()
 			return true
 		}
 		if !l.starving {
 			l.starving = true
 			x.signal()
 		}
+		x.borrow(l)
 		if x.search.over() && x.hopeless(l) {
 			x.giveUp()
 		}
@@ -73,11 +79,48 @@ func (l *lane) take(stop context.CancelCauseFunc) (s *share) {
 	return s
 }
 
-// hopeless says whether nothing that is under way can give l a share: no other lane can learn what the file is, or return
-// a share that l could use, as long as all of them together have enough. f.mu is held.
+// fresh begins the counts of what the watcher looks at. f.mu is held.
+func (l *lane) fresh() {
+	l.still, l.behind, l.age, l.since = 0, 0, 0, l.meter.Load()
+}
+
+// borrow takes a share that l could use from a lane that is so far ahead that it waits for the window, and so for l: it
+// can go on with what l cannot use. f.mu is held.
+func (x *fetch) borrow(l *lane) {
+	for _, o := range x.lanes {
+		if o.share == nil || !x.f.truth.known() || !x.window.open || !x.usable(o.share) || !x.lacks(l, o.share) {
+			continue
+		}
+		if at := o.position(x.window.g); at > l.position(x.window.g) && at <= x.window.last && x.window.slot(at) == nil {
+			o.stop(errTaken)
+			return
+		}
+	}
+}
+
+// owed says whether s is left to a lane that finds no share and is behind l. f.mu is held.
+func (x *fetch) owed(l *lane, s *share) bool {
+	if !x.f.truth.known() {
+		return false
+	}
+	for _, o := range x.lanes {
+		if o != l && o.starving && o.position(x.f.truth.g) < l.position(x.f.truth.g) && x.fits(o, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// hopeless says whether nothing that is under way can give l a share: no other lane can learn what the file is, or leave
+// or return a share that l could use, as long as all of them together have enough. f.mu is held.
 func (x *fetch) hopeless(l *lane) bool {
 	if x.f.truth.known() && x.have() < x.f.chk.Needed() {
 		return true
+	}
+	for _, s := range x.f.shares {
+		if x.usable(s) && x.owed(l, s) && x.fits(l, s) {
+			return false
+		}
 	}
 	for _, other := range x.lanes {
 		if other.share != nil && (!x.f.truth.known() || x.lacks(l, other.share)) {
@@ -95,7 +138,7 @@ func (x *fetch) candidate(l *lane) *share {
 	var best *share
 	var bestRank rank
 	for _, s := range x.f.shares {
-		if !x.usable(s) || !x.fits(l, s) {
+		if !x.usable(s) || !x.fits(l, s) || x.owed(l, s) {
 			continue
 		}
 		if r := x.rank(s); best == nil || slices.Compare(r[:], bestRank[:]) < 0 {
@@ -157,8 +200,9 @@ func (x *fetch) lacks(l *lane, s *share) bool {
 	return !s.bad[at] && (slot == nil || slot.blocks[s.num] == nil)
 }
 
-// errTaken ends the use of a share without blame: another lane had used it for the segment that comes next.
-var errTaken = errors.New("another lane gave this block")
+// errTaken ends the use of a share without blame: another lane had used it for the segment that comes next, or needs it
+// for an earlier one.
+var errTaken = errors.New("another lane has the use of this share")
 
 // position is the segment that l fills next. f.mu is held.
 func (l *lane) position(g layout.Geometry) int { return max(l.segment, int(l.x.off/g.SegmentSize)) }
@@ -169,12 +213,9 @@ func (l *lane) drop(s *share, err error) (over bool) {
 	x.f.mu.Lock()
 	defer x.f.mu.Unlock()
 	l.share, l.stop, l.reading = nil, nil, false
-	if err == nil || x.ctx.Err() != nil {
-		return true
-	}
-	if errors.Is(err, errTaken) {
-		x.signal()
-		return false
+	if err == nil || x.ctx.Err() != nil || errors.Is(err, errTaken) {
+		x.signal() // another lane may take it
+		return !errors.Is(err, errTaken)
 	}
 	segment := 0
 	if x.f.truth.known() {
@@ -246,8 +287,7 @@ func (l *lane) pump(ctx context.Context, s *share, hashes []taghash.Hash, body i
 		if bad != nil {
 			return filled, bad
 		}
-		x.fill(slot, segment, s.num, block)
-		l.advance(segment + 1)
+		l.fill(slot, segment, s.num, block)
 		filled++
 	}
 }
@@ -273,12 +313,6 @@ func (l *lane) wait(ctx context.Context) (s *slot, segment int, err error) {
 		return s != nil || done
 	})
 	return s, segment, err
-}
-
-func (l *lane) advance(segment int) {
-	l.x.f.mu.Lock()
-	defer l.x.f.mu.Unlock()
-	l.segment, l.still, l.behind = segment, 0, 0
 }
 
 // work runs f in the pool. The lane does not wait for its server meanwhile.

@@ -11,8 +11,14 @@ type watch struct {
 	paused   bool // waits for memory, so that no progress is to be expected
 }
 
-// looksPerHedge is how often the watcher looks within the hedge time.
-const looksPerHedge = 8
+const (
+	// looksPerHedge is how often the watcher looks within the hedge time.
+	looksPerHedge = 8
+
+	// leastPerLook is how many bytes a lane has to get from one look to the next, on average: 8 KiB a second. A server that
+	// gives less is no better than one that hangs.
+	leastPerLook = 2 << 10
+)
 
 // watching looks at the fetch every now and then. It counts looks, so that it needs no clock.
 func (x *fetch) watching() {
@@ -65,11 +71,21 @@ func (l *lane) look() (moved bool) {
 	l.behind++
 	if l.share == nil || !l.reading {
 		l.still, l.behind = 0, 0
+	} else {
+		l.age++
 	}
-	if s := l.x.window.slot(l.segment); s == nil || s.have < max(l.x.f.chk.Needed()/2, 1) {
+	if s := l.slot(); s == nil || s.have < max(l.x.f.chk.Needed()/2, 1) {
 		l.behind = 0
 	}
 	return moved
+}
+
+// slot is the place of the segment that the lane fills next, nil when there is none yet. f.mu is held.
+func (l *lane) slot() *slot {
+	if !l.x.window.open {
+		return nil
+	}
+	return l.x.window.slot(l.position(l.x.window.g))
 }
 
 // pause tells the watcher that the Read waits for memory, and when that is over.
@@ -79,12 +95,13 @@ func (x *fetch) pause(paused bool) {
 	x.watch.paused = paused
 }
 
-// stalled says whether the lane stood still for the hedge time, or left others waiting at its segment for twice as long. A
-// lane whose servers stall one after the other waits half as long each time, so that many dead servers cost little more than
-// one.
+// stalled says whether the lane stood still for the hedge time, left others waiting at its segment for twice as long, or
+// got next to nothing in twice that time. A lane whose servers stall one after the other waits half as long each time, so
+// that many dead servers cost little more than one.
 func (l *lane) stalled() bool {
 	limit := max(looksPerHedge>>l.stalls, 1)
-	return l.still >= limit || l.behind >= 2*limit
+	return l.still >= limit || l.behind >= 2*limit ||
+		l.age >= 4*limit && l.meter.Load()-l.since < int64(l.age)*leastPerLook
 }
 
 // replace takes the share from a lane that stalls, if there is one that did not stall before; otherwise one is searched
@@ -95,7 +112,7 @@ func (x *fetch) replace(l *lane) {
 		x.signal()
 		return
 	}
-	l.still, l.behind = 0, 0
+	l.fresh()
 	l.stalls++
 	l.stop(errStalled)
 }

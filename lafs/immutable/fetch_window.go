@@ -60,12 +60,15 @@ func (s *slot) blockBuffer(g layout.Geometry, segment, lane, num int) []byte {
 	return s.beside[lane][:size]
 }
 
-// fill puts a verified block into its slot. The k-th one has the segment finished.
-func (x *fetch) fill(s *slot, segment, num int, block []byte) {
+// fill puts a verified block into its slot, and moves the lane on. The k-th block has the segment finished.
+func (l *lane) fill(s *slot, segment, num int, block []byte) {
+	x := l.x
 	x.f.mu.Lock()
 	defer x.f.mu.Unlock()
 	s.blocks[num] = block
 	s.have++
+	l.segment = segment + 1
+	l.fresh()
 	x.watch.progress++
 	if s.have == x.window.g.Needed {
 		x.running.Go(func() { x.finish(s, segment) })
