@@ -121,6 +121,7 @@ func BenchmarkUpload(b *testing.B) {
 			s := newSource(c.size)
 			upload(b, g, url, s) // connections are warm
 			b.SetBytes(c.size)
+			used := cpuSince(g)
 			for b.Loop() {
 				upload(b, g, url, s)
 				if c.size >= 100<<20 {
@@ -130,6 +131,7 @@ func BenchmarkUpload(b *testing.B) {
 				}
 			}
 			report(b, c.size, uploadLimit())
+			used(b)
 		})
 	}
 }
@@ -144,10 +146,12 @@ func BenchmarkDownload(b *testing.B) {
 			cap := upload(b, g, url, newSource(c.size))
 			download(b, url, cap, c.size, buf)
 			b.SetBytes(c.size)
+			used := cpuSince(g)
 			for b.Loop() {
 				download(b, url, cap, c.size, buf)
 			}
 			report(b, c.size, downloadLimit())
+			used(b)
 			forget(b, g)
 		})
 	}
@@ -181,23 +185,36 @@ func BenchmarkUploadToDisk(b *testing.B) {
 	}
 }
 
+// cpu is the processor time that the client and the servers have used.
+func cpu(g *gridtest.Grid) (client, servers time.Duration) {
+	for _, s := range g.Server {
+		servers += s.CPU()
+	}
+	return g.Client.CPU(), servers
+}
+
+// cpuSince reports the processor time of the client and of all servers, in seconds a round.
+func cpuSince(g *gridtest.Grid) func(b *testing.B) {
+	client, servers := cpu(g)
+	return func(b *testing.B) {
+		c, s := cpu(g)
+		b.ReportMetric((c-client).Seconds()/float64(b.N), "client-cpu-s/op")
+		b.ReportMetric((s-servers).Seconds()/float64(b.N), "servers-cpu-s/op")
+	}
+}
+
 // What ten storage nodes and a client need when nobody uses them.
 func BenchmarkIdle(b *testing.B) {
 	if runtime.GOOS != "linux" {
 		b.Skip("the processor time of processes is read from /proc")
 	}
 	g := gridtest.New(b, gridtest.Config{})
-	cpu := func() (sum time.Duration) {
-		for _, s := range g.Server {
-			sum += s.CPU()
-		}
-		return sum + g.Client.CPU()
-	}
 	ctx, cancel := context.WithTimeout(b.Context(), 22*time.Second)
 	defer cancel()
 	time.Sleep(2 * time.Second)
-	before := cpu()
+	client, servers := cpu(g)
 	<-ctx.Done()
-	b.ReportMetric((cpu() - before).Seconds(), "cpu-s/20s")
+	c, s := cpu(g)
+	b.ReportMetric((c + s - client - servers).Seconds(), "cpu-s/20s")
 	b.ReportMetric(0, "ns/op")
 }
