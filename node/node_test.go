@@ -178,6 +178,78 @@ func TestTwoNodesInOneProcessAndAgain(t *testing.T) {
 	}
 }
 
+// TestStalledTransfers: downloads whose readers stall keep no upload waiting, nor the other way round.
+func TestStalledTransfers(t *testing.T) {
+	dir := t.TempDir()
+	common := shared(t)
+	storageDir, clientDir := filepath.Join(dir, "s"), filepath.Join(dir, "c")
+	create(t, storageDir, storageConfig(t))
+	create(t, clientDir, node.CreateConfig{WebPort: "tcp:0:interface=127.0.0.1", Needed: 1, Happy: 1, Total: 1})
+	s := open(t, storageDir)
+	entry, _ := s.Static()
+	if err := basedir.Dir(clientDir).WriteStaticServers([]basedir.Static{entry}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := node.Open(clientDir, common)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := reactor.NewHost(slog.New(slog.DiscardHandler))
+	host.Add("s", s)
+	host.Add("c", c)
+	start(t, host)
+	if err := c.WaitConnected(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	release, err := common.Downloads.Acquire(t.Context(), common.Downloads.Total())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := randomBytes(100_000)
+	capability := put(t, c.WebURL(), data)
+	release()
+	release, err = common.Uploads.Acquire(t.Context(), common.Uploads.Total())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	checkGet(t, c.WebURL(), capability, data)
+}
+
+// TestForClients: what a storage node writes for its clients is a servers.yaml that they can use.
+func TestForClients(t *testing.T) {
+	dir := t.TempDir()
+	create(t, dir, storageConfig(t))
+	n := open(t, dir)
+	text, err := os.ReadFile(n.ForClients())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := t.TempDir()
+	create(t, client, node.CreateConfig{})
+	write(t, filepath.Join(client, "private", "servers.yaml"), string(text))
+	servers, warning, err := basedir.Dir(client).StaticServers()
+	want, _ := n.Static()
+	if err != nil || warning != nil || len(servers) != 1 {
+		t.Fatalf("got %d servers, %v, %v", len(servers), warning, err)
+	}
+	got := servers[0]
+	if string(got.ID) != want.ID || got.FURL != want.Address.FURL || len(got.NURLs) != 1 || got.NURLs[0] != want.Address.NURLs[0].Encode() {
+		t.Errorf("got server %s, which is not the node's, %s", got.ID, want.ID)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	set(t, dir, "node", "tub.location", "tcp:elsewhere.example.org:99")
+	n = open(t, dir)
+	if text, err := os.ReadFile(n.ForClients()); err != nil || !strings.Contains(string(text), "tcp:elsewhere.example.org:99/") {
+		t.Errorf("after a move it does not say where the node is now (%v)", err)
+	}
+	if path := open(t, client).ForClients(); path != "" {
+		t.Errorf("a node without storage has %s", path)
+	}
+}
+
 func TestModes(t *testing.T) {
 	if os.PathSeparator == '\\' {
 		t.Skip("Windows has no modes")

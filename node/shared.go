@@ -9,14 +9,20 @@ import (
 
 // Shared is what all nodes of a process have in common: its processors, its memory, its clock and its log.
 type Shared struct {
-	Pool   *reactor.Pool
-	Budget *reactor.Budget // bytes of files on their way up or down
-	Clock  reactor.Clock
-	Log    *slog.Logger
+	Pool      *reactor.Pool
+	Uploads   *reactor.Budget // bytes of files on their way up
+	Downloads *reactor.Budget // bytes of files on their way down
+	Clock     reactor.Clock
+	Log       *slog.Logger
 }
 
-// budget is the memory for files in flight. With it, the process stays well below 200 MiB however much is under way.
-const budget = 96 << 20
+// The memory for files in flight. A transfer holds its part until it ends, and how soon a download ends is up to its
+// reader: with a budget of their own, readers that stall keep no upload waiting. With both, the process stays well below
+// 200 MiB however much is under way.
+const (
+	uploadBudget   = 64 << 20
+	downloadBudget = 48 << 20
+)
 
 // NewShared makes what a process shares, for as many processors as Go uses. A nil log is silent.
 func NewShared(log *slog.Logger) *Shared {
@@ -24,9 +30,10 @@ func NewShared(log *slog.Logger) *Shared {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Shared{
-		Pool:   reactor.NewPool(runtime.GOMAXPROCS(0)),
-		Budget: reactor.NewBudget(budget),
-		Clock:  reactor.System(),
-		Log:    log,
+		Pool:      reactor.NewPool(runtime.GOMAXPROCS(0)),
+		Uploads:   reactor.NewBudget(uploadBudget),
+		Downloads: reactor.NewBudget(downloadBudget),
+		Clock:     reactor.System(),
+		Log:       log,
 	}
 }

@@ -34,6 +34,11 @@ func (n *Node) openStorage() error {
 	if err != nil {
 		return fmt.Errorf("%s: storage_dir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
+	if entry, ok := n.Static(); ok {
+		if err := n.dir.WriteForClients(entry); err != nil {
+			return err
+		}
+	}
 	n.children = append(n.children, reactor.Child{Name: "shares", Service: server})
 	handler := gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{SpoolDir: s.Dir, Now: n.shared.Clock.Now, Log: n.log})
 	for _, l := range listeners {
@@ -42,6 +47,14 @@ func (n *Node) openStorage() error {
 		})
 	}
 	return nil
+}
+
+// ForClients is the path of the file that says how clients reach the node's storage; "" when it has none.
+func (n *Node) ForClients() string {
+	if n.seed == "" {
+		return ""
+	}
+	return n.dir.Private(basedir.ForClients)
 }
 
 // Static is the node's storage as an entry of a client's servers.yaml. It is false when the node has none.

@@ -15,10 +15,10 @@ import (
 // newFiles makes the node's file store.
 func (n *Node) newFiles(servers grid.Servers, leaseMaster, convergence []byte) *lafs.Client {
 	up := immutable.NewUploader(immutable.UploaderConfig{
-		Servers: servers, Lease: leases(leaseMaster), Pool: n.shared.Pool, Budget: n.shared.Budget, Encoding: n.encoding(),
+		Servers: servers, Lease: leases(leaseMaster), Pool: n.shared.Pool, Budget: n.shared.Uploads, Encoding: n.encoding(),
 		Convergence: convergence, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
 	})
-	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Budget, Log: n.log})
+	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Downloads, Log: n.log})
 	return lafs.NewClient(up, down)
 }
 

@@ -46,6 +46,9 @@ func nodeDirsOf(e *Env, basedir string, args []string) ([]string, error) {
 	}
 	dirs := make([]string, len(args))
 	for i, a := range args {
+		if a == "" {
+			return nil, &usageError{"the name of a node directory is empty"}
+		}
 		if strings.HasPrefix(a, "-") {
 			return nil, &usageError{fmt.Sprintf("%q is not a node directory; options of twistd are not for this program", a)}
 		}
@@ -90,6 +93,9 @@ func runNodes(ctx context.Context, e *Env, dirs []string, allowStdinClose bool) 
 			fmt.Fprintf(e.Stdout, "running node in %s\n", n.Dir())
 			if url := n.WebURL(); url != "" {
 				fmt.Fprintf(e.Stdout, " web port: %s\n", url)
+			}
+			if path := n.ForClients(); path != "" {
+				fmt.Fprintf(e.Stdout, " what clients need to use its storage: %s\n", path)
 			}
 		}
 	})

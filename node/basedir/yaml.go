@@ -74,6 +74,32 @@ type staticAnn struct {
 
 // WriteStaticServers replaces private/servers.yaml.
 func (d Dir) WriteStaticServers(servers []Static) error {
+	b, err := serversYAML(servers...)
+	if err != nil {
+		return err
+	}
+	return WriteFile(d.Private("servers.yaml"), b, 0o600)
+}
+
+// ForClients is the file in private that tells a storage node's operator what its clients need to know.
+const ForClients = "storage-for-clients.yaml"
+
+const forClientsText = `# Clients reach the storage of this node by this entry. It is a secret: whoever has it can store shares here.
+# It belongs into private/servers.yaml of each client, below that file's one line "storage:", and indented as it is here.
+# The node writes this file when it starts, so a change here is lost.
+`
+
+// WriteForClients writes private/storage-for-clients.yaml, unless it says the same already.
+func (d Dir) WriteForClients(s Static) error {
+	b, err := serversYAML(s)
+	if err != nil {
+		return err
+	}
+	return WriteNote(d.Private(ForClients), append([]byte(forClientsText), b...), 0o600)
+}
+
+// serversYAML is the text of a servers.yaml.
+func serversYAML(servers ...Static) ([]byte, error) {
 	entries := map[string]staticEntry{}
 	for _, s := range servers {
 		e := staticEntry{staticAnn{Nickname: s.Nickname, FURL: s.Address.FURL, Seed: s.Seed}}
@@ -82,11 +108,7 @@ func (d Dir) WriteStaticServers(servers []Static) error {
 		}
 		entries[s.ID] = e
 	}
-	b, err := yaml.Marshal(map[string]any{"storage": entries})
-	if err != nil {
-		return err
-	}
-	return WriteFile(d.Private("servers.yaml"), b, 0o600)
+	return yaml.Marshal(map[string]any{"storage": entries})
 }
 
 type introducersFile struct {
