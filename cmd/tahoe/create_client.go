@@ -96,6 +96,6 @@ func create(e *Env, basedir string, args []string, c node.CreateConfig) error {
 	if c.Nickname == "" {
 		say(" Set [node] nickname in %s to what others should call it.", filepath.Join(string(made.Dir), "tahoe.cfg"))
 	}
-	say(" Start it with: tahoe run %s", quoteArg(dir))
+	say(" Start it with: %s run %s", e.Program, quoteArg(dir))
 	return nil
 }

@@ -60,7 +60,7 @@ func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
 		if err := node.PrepareDemo(dir, shared.Clock.Now()); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(e.Stdout, "The node directories are in %s; tahoe run runs any of them.\n", dir)
+		_, err := fmt.Fprintf(e.Stdout, "The node directories are in %s; %s run runs any of them.\n", dir, e.Program)
 		return err
 	}
 	d, err := node.OpenDemo(dir, shared)
@@ -68,7 +68,7 @@ func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
 		return err
 	}
 	return serve(ctx, d, newLog(e.Stderr, slog.LevelInfo), func() {
-		fmt.Fprint(e.Stdout, demoWelcome(d))
+		fmt.Fprint(e.Stdout, demoWelcome(d, e.Program))
 		if IsTerminal(e.Stdin) {
 			switchByKeys(e, d)
 		}
@@ -76,7 +76,7 @@ func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
 }
 
 // demoWelcome says where the grid is and what to do with it.
-func demoWelcome(d *node.Demo) string {
+func demoWelcome(d *node.Demo, program string) string {
 	client := quoteArg(node.DemoClient(d.Dir()))
 	return fmt.Sprintf(`
 A grid of %d storage nodes is running. Any 3 of the 10 shares of a file give it back.
@@ -88,11 +88,11 @@ Try it in another terminal:
 
   curl -T FILE %suri            # stores FILE and prints its capability
   curl -o COPY %suri/CAPABILITY # reads it
-  tahoe -d %s put FILE
-  tahoe -d %s get CAPABILITY COPY
+  %s -d %s put FILE
+  %s -d %s get CAPABILITY COPY
 
 Ctrl-C stops the grid; the next start finds its files again.
-`, node.DemoServers, d.WebURL(), d.Dir(), d.WebURL(), d.WebURL(), client, client)
+`, node.DemoServers, d.WebURL(), d.Dir(), d.WebURL(), d.WebURL(), program, client, program, client)
 }
 
 // switchByKeys stops and starts storage nodes as the person at the terminal says. The goroutine lives as long as the

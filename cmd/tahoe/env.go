@@ -14,6 +14,7 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+	Program        string // what the user types to run this program
 	Dir            string // where relative paths begin; "": the directory of the process
 
 	nodeDir string // -d; "": the default

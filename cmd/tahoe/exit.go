@@ -29,7 +29,6 @@ func (e *usageError) Error() string { return e.text }
 func exitCode(err error) int {
 	_, isUsage := errors.AsType[*usageError](err)
 	_, isNotEmpty := errors.AsType[*basedir.NotEmptyError](err)
-	answer, isAnswer := errors.AsType[*wapi.Error](err)
 	switch {
 	case err == nil:
 		return codeOK
@@ -39,21 +38,12 @@ func exitCode(err error) int {
 		return codeNotEmpty
 	case errors.Is(err, wapi.ErrUnreachable):
 		return codeUnreachable
-	case isAnswer:
-		return answerCode(answer)
+	case errors.Is(err, wapi.ErrNotEnoughServers):
+		return codeNoServers
+	case errors.Is(err, wapi.ErrNotEnoughShares):
+		return codeNoShares
 	case errors.Is(err, context.Canceled):
 		return codeInterrupted
-	}
-	return codeFailure
-}
-
-// answerCode is the code for an answer of the node that is not success.
-func answerCode(a *wapi.Error) int {
-	switch a.Kind {
-	case wapi.KindNotEnoughServers:
-		return codeNoServers
-	case wapi.KindNotEnoughShares:
-		return codeNoShares
 	}
 	return codeFailure
 }

@@ -48,6 +48,8 @@ func checkGet(f getFlags, args []string) error {
 	switch {
 	case len(args) < first:
 		return &usageError{"get needs the capability of a file: as its first argument, or with --cap-file"}
+	case len(args) == most && args[most-1] == "":
+		return &usageError{"the name of the local file is empty; leave it out, or write -, for standard output"}
 	case len(args) > most:
 		return &usageError{fmt.Sprintf("get takes a capability and one name, not %d arguments more", len(args)-most)}
 	}
@@ -150,12 +152,20 @@ func writeWhole(path string, fill func(io.Writer) error) error {
 	}
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+rand.Text()[:8]+".part")
 	if err := writeNew(tmp, mode, old != nil, fill); err != nil {
-		return err
+		return blame(err, tmp, path)
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
 	return nil
+}
+
+// blame makes an error about the temporary file one about the file that the user named.
+func blame(err error, tmp, path string) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok && p.Path == tmp {
+		return &fs.PathError{Op: p.Op, Path: path, Err: p.Err}
+	}
+	return err
 }
 
 func writeInto(path string, fill func(io.Writer) error) error {

@@ -39,7 +39,7 @@ func (s *syncBuffer) String() string {
 func tahoe(t *testing.T, dir string, args ...string) (code int, out, err string) {
 	t.Helper()
 	var stdout, stderr syncBuffer
-	e := &Env{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Getenv: func(string) string { return dir }, Dir: dir}
+	e := &Env{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Getenv: func(string) string { return dir }, Program: "tahoe", Dir: dir}
 	code = run(t.Context(), e, args)
 	return code, stdout.String(), stderr.String()
 }
@@ -92,11 +92,13 @@ func TestBadInput(t *testing.T) {
 		{"unknown option", []string{"run", "--frobnicate"}, nil, codeUsage, "tahoe: unknown flag: --frobnicate"},
 		{"twice the directory", []string{"-d", "a", "run", "b"}, nil, codeUsage, "tahoe: the node directory is given twice; leave one of them out"},
 		{"two directories", []string{"create-client", "a", "b"}, nil, codeUsage, "tahoe: create-client takes at most 1 of the 2 arguments given"},
+		{"no name", []string{"create-client", ""}, nil, codeUsage, "tahoe: the name of the node directory is empty"},
+		{"no name to run", []string{"run", "a", ""}, nil, codeUsage, "tahoe: the name of a node directory is empty"},
 		{"twistd options", []string{"run", "a", "--", "--nodaemon"}, nil, codeUsage, `tahoe: "--nodaemon" is not a node directory; options of twistd are not for this program`},
 
 		{"k > n", []string{"create-client", "--shares-needed=11", "a"}, nil, codeUsage, "tahoe: --shares-needed (11) and --shares-happy (7) must not be more than --shares-total (10)"},
 		{"n > 256", []string{"create-client", "--shares-total=257", "a"}, nil, codeUsage, "tahoe: --shares-total is 257, but must be from 1 to 256"},
-		{"not a number", []string{"create-client", "--shares-total=ten", "a"}, nil, codeUsage, `tahoe: invalid argument "ten" for "--shares-total" flag`},
+		{"not a number", []string{"create-client", "--shares-total=ten", "a"}, nil, codeUsage, "tahoe: invalid argument \"ten\" for \"--shares-total\" flag\n"},
 		{"join", []string{"create-client", "--join=1-a-b", "a"}, nil, codeUsage, "tahoe: --join is not supported yet"},
 		{"hide-ip", []string{"create-node", "--hide-ip", "a"}, nil, codeUsage, "tahoe: --hide-ip needs Tor or I2P, which are not supported yet"},
 		{"tor", []string{"create-node", "--listen=tor", "a"}, nil, codeUsage, "tahoe: Tor and I2P are not supported yet"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/signal"
@@ -93,6 +94,8 @@ func putCommand(e *Env) *cobra.Command {
 func checkPut(f putFlags, args []string) error {
 	format := strings.ToUpper(f.format)
 	switch {
+	case len(args) == 1 && args[0] == "":
+		return &usageError{"the name of the local file is empty; leave it out, or write -, for standard input"}
 	case len(args) > 1:
 		return &usageError{"a file cannot be put into a directory by this version yet: leave out the second argument, and keep the capability that is printed"}
 	case f.mutable, format == "SDMF", format == "MDMF":
@@ -155,7 +158,7 @@ func openSource(e *Env, args []string) (io.ReadCloser, int64, error) {
 	switch {
 	case err == nil && info.IsDir():
 		err = fmt.Errorf("%s is a directory, and this version stores files only", args[0])
-	case err == nil && info.Mode().IsRegular():
+	case err == nil && hasSize(info):
 		return file, info.Size(), nil
 	case err == nil:
 		return file, -1, nil
@@ -164,6 +167,9 @@ func openSource(e *Env, args []string) (io.ReadCloser, int64, error) {
 	return nil, 0, err
 }
 
+// hasSize says whether a file's size is what will be read of it. The files of /proc say that they are empty, and are not.
+func hasSize(info fs.FileInfo) bool { return info.Mode().IsRegular() && info.Size() > 0 }
+
 // stdinSize is what is left of a file that standard input was redirected from.
 func stdinSize(stdin io.Reader) int64 {
 	file, ok := stdin.(*os.File)
@@ -171,7 +177,7 @@ func stdinSize(stdin io.Reader) int64 {
 		return -1
 	}
 	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil || !hasSize(info) {
 		return -1
 	}
 	at, err := file.Seek(0, io.SeekCurrent)

@@ -81,9 +81,15 @@ func rootCommand(e *Env) *cobra.Command {
 	root.SetIn(e.Stdin)
 	root.SetOut(e.Stdout)
 	root.SetErr(e.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagSentence(err)} })
 	root.AddCommand(commands(e)...)
 	return root
+}
+
+// flagSentence is an error about a flag, without what package strconv adds to it.
+func flagSentence(err error) string {
+	text, _, _ := strings.Cut(err.Error(), ": strconv.")
+	return text
 }
 
 // commands are the verbs in the order in which help lists them.
@@ -111,6 +117,8 @@ func atMost(n int) cobra.PositionalArgs {
 // nodeDirOf is the node directory of a command that takes it as an argument, as -C or as -d.
 func nodeDirOf(e *Env, basedir string, args []string) (string, error) {
 	switch {
+	case len(args) > 0 && args[0] == "":
+		return "", &usageError{"the name of the node directory is empty"}
 	case len(args) > 0 && (basedir != "" || e.nodeDir != ""):
 		return "", &usageError{"the node directory is given twice; leave one of them out"}
 	case len(args) > 0:

@@ -142,6 +142,21 @@ func TestPut(t *testing.T) {
 }
 
 // Standard input that comes from a file has a size: what is left of the file.
+// TestPutOfAFileThatHidesItsSize: files of /proc say that they are empty.
+func TestPutOfAFileThatHidesItsSize(t *testing.T) {
+	want, err := os.ReadFile("/proc/version")
+	if err != nil || len(want) == 0 {
+		t.Skip("there is no /proc here")
+	}
+	d := newDesk(t, "")
+	if err := d.verb(t, putCommand(d.Env), "/proc/version"); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(d.node.put, want) {
+		t.Errorf("stored %q, want %q", d.node.put, want)
+	}
+}
+
 func TestPutRedirected(t *testing.T) {
 	d := newDesk(t, "")
 	d.write(t, "f", "from a file")
@@ -173,6 +188,7 @@ func TestTransferFailures(t *testing.T) {
 		{name: "put into a directory", verb: putCommand, args: []string{"f", "tahoe:x"}, code: codeUsage, has: "not"},
 		{name: "put of something mutable", verb: putCommand, args: []string{"--mutable", "f"}, code: codeUsage, has: "mutable"},
 		{name: "put of a strange format", verb: putCommand, args: []string{"--format=zip", "f"}, code: codeUsage, has: "zip"},
+		{name: "put of no name", verb: putCommand, args: []string{""}, code: codeUsage, has: "the name of the local file is empty"},
 		{name: "bad node url", verb: putCommand, args: []string{"-u", "nowhere", "f"}, code: codeUsage, has: "http://HOST:PORT/"},
 		{name: "node away", verb: putCommand, args: []string{"-u", "http://127.0.0.1:1", "f"}, code: codeUnreachable, has: "127.0.0.1:1"},
 		{name: "get of nothing", verb: getCommand, code: codeUsage, has: "needs the capability"},
@@ -181,10 +197,13 @@ func TestTransferFailures(t *testing.T) {
 		{name: "get by path", verb: getCommand, args: []string{"URI:DIR2:a:b/c"}, code: codeUsage, has: "paths"},
 		{name: "get as JSON to stdout", verb: getCommand, args: []string{"--json", testURI}, code: codeUsage, has: "local file"},
 		{name: "get to a directory", verb: getCommand, args: []string{testURI, "."}, code: codeFailure, has: "is a directory"},
-		{name: "get to nowhere", verb: getCommand, args: []string{testURI, "none/x"}, code: codeFailure, has: "none"},
+		{name: "get to nowhere", verb: getCommand, args: []string{testURI, "none/x"}, code: codeFailure, has: filepath.Join("none", "x") + ": "},
+		{name: "get to no name", verb: getCommand, args: []string{testURI, ""}, code: codeUsage, has: "the name of the local file is empty"},
+		{name: "get to no name with --cap-file", verb: getCommand, args: []string{"--cap-file=f", ""}, code: codeUsage, has: "the name of the local file is empty"},
 		{name: "no capability file", verb: getCommand, args: []string{"--cap-file", "none"}, code: codeFailure, has: "none"},
 		{name: "empty capability file", verb: getCommand, args: []string{"--cap-file", "-"}, code: codeFailure, has: "no capability"},
 		{name: "lost", verb: getCommand, args: []string{testURI, "x"}, give: giveError(410, wapi.KindNotEnoughShares), code: codeNoShares, has: "what went wrong"},
+		{name: "lost, says the original", verb: getCommand, args: []string{testURI, "x"}, give: giveError(410, ""), code: codeNoShares, has: "what went wrong"},
 		{name: "too few servers", verb: getCommand, args: []string{testURI, "x"}, give: giveError(500, wapi.KindNotEnoughServers), code: codeNoServers, has: "what went wrong"},
 		{name: "other failure", verb: getCommand, args: []string{testURI}, give: giveError(500, ""), code: codeFailure, has: "what went wrong"},
 		{name: "cut to a file", verb: getCommand, args: []string{testURI, "x"}, give: giveHalf, code: codeFailure, has: "50000 bytes of 100000"},
