@@ -89,9 +89,9 @@ type Broker struct {
 	members atomic.Pointer[[]*member] // by ID; replaced under mu
 	changed chan struct{}             // tells Run that members is another
 
-	mu        sync.Mutex
-	known     [origins]map[ServerID]sealed
-	connected chan struct{} // closed and replaced when a server connects
+	mu    sync.Mutex
+	known [origins]map[ServerID]sealed
+	moved chan struct{} // closed and replaced when the state of a server changes
 
 	waiting  atomic.Int32 // callers of WaitConnected
 	hotUntil atomic.Int64 // callers hastened the search until then, in Unix nanoseconds
@@ -101,7 +101,7 @@ type Broker struct {
 func NewBroker(connect Connector, c BrokerConfig) *Broker {
 	b := &Broker{
 		connect: connect, c: c.withDefaults(), preferred: make(map[ServerID]bool),
-		gate: make(chan struct{}, maxProbes), changed: make(chan struct{}, 1), connected: make(chan struct{}),
+		gate: make(chan struct{}, maxProbes), changed: make(chan struct{}, 1), moved: make(chan struct{}),
 	}
 	for _, id := range c.Preferred {
 		b.preferred[id] = true

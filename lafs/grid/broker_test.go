@@ -334,3 +334,49 @@ func TestThousandsOfServersAreNotAskedAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Right after the start, whoever needs servers gets those that answer, without waiting long for one that does not.
+func TestSettle(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		hang   string // servers that do not answer
+		delay  time.Duration
+		need   int
+		want   string
+		waited time.Duration
+	}{
+		{"all answer", "", 300 * time.Millisecond, 3, "abc", 300 * time.Millisecond},
+		{"more are needed than there are", "", 300 * time.Millisecond, 10, "abc", 300 * time.Millisecond},
+		{"enough answer", "a", 300 * time.Millisecond, 2, "bc", 300 * time.Millisecond},
+		{"one hangs", "a", 300 * time.Millisecond, 3, "bc", 2 * time.Second},
+		{"one refuses", "-a", 300 * time.Millisecond, 3, "bc", 300 * time.Millisecond},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFarm("a", "b", "c")
+				for id, s := range f.servers {
+					switch test.hang {
+					case string(id):
+						s.Add(storagetest.HangAll(storagetest.OpVersion))
+					case "-" + string(id):
+						s.Stop()
+					default:
+						s.Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpVersion}, Effect: storagetest.Delay(test.delay)})
+					}
+				}
+				b := run(t, f, grid.BrokerConfig{})
+				begun := time.Now()
+				b.Settle(t.Context(), test.need)
+				if waited := time.Since(begun); waited != test.waited || up(b) != test.want {
+					t.Errorf("got %s after %v, want %s after %v", up(b), waited, test.want, test.waited)
+				}
+				time.Sleep(10 * time.Second) // the one that hangs has been given up
+				begun = time.Now()
+				b.Settle(t.Context(), 10)
+				if waited := time.Since(begun); waited != 0 {
+					t.Errorf("later on it waited %v", waited)
+				}
+			})
+		})
+	}
+}

@@ -107,7 +107,6 @@ func (m *member) found(v storage.Version) {
 	m.set(Connected, nil)
 	if was != Connected {
 		m.b.c.Log.Info("server connected", "server", m.Server)
-		m.b.tellConnected()
 	}
 }
 
@@ -126,11 +125,14 @@ func (m *member) set(state State, err error) {
 	if err != nil {
 		reason = cleanTo(err.Error(), maxReason)
 	}
-	now := m.b.c.Clock.Now()
+	now, was := m.b.c.Clock.Now(), m.vitals.state()
 	m.vitals.change(func(s *Status) {
 		s.to(state, now)
 		s.LastErr, s.NextTry = reason, time.Time{}
 	})
+	if state != was {
+		m.b.tellMove()
+	}
 }
 
 // rest waits until the next sign of life is due. It says false when ctx has ended.

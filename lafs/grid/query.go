@@ -84,7 +84,7 @@ func (b *Broker) WaitConnected(ctx context.Context, n int) error {
 	defer b.waiting.Add(-1)
 	b.wakeLost()
 	for {
-		next := b.nextConnection()
+		next := b.nextMove()
 		up := b.Connected()
 		if up >= n {
 			return nil
@@ -97,16 +97,56 @@ func (b *Broker) WaitConnected(ctx context.Context, n int) error {
 	}
 }
 
-// nextConnection is closed when the next server connects.
-func (b *Broker) nextConnection() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.connected
+// firstAnswers is how long Settle waits at most.
+const firstAnswers = 2 * time.Second
+
+// Settle waits while fewer than n servers are connected and others are being asked for the first time, two seconds at
+// most: right after a start the servers are there, and have not answered yet.
+func (b *Broker) Settle(ctx context.Context, n int) {
+	if !b.unsettled(n) {
+		return
+	}
+	t := b.c.Clock.NewTimer(firstAnswers)
+	defer t.Stop()
+	for {
+		next := b.nextMove()
+		if !b.unsettled(n) {
+			return
+		}
+		select {
+		case <-next:
+		case <-t.C():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
-func (b *Broker) tellConnected() {
+// unsettled says whether waiting for first answers may bring the number of connected servers nearer to n.
+func (b *Broker) unsettled(n int) bool {
+	up, asked := 0, false
+	for _, m := range *b.members.Load() {
+		switch m.vitals.state() {
+		case Connected:
+			up++
+		case NeverTried:
+			asked = true
+		}
+	}
+	return asked && up < n
+}
+
+// nextMove is closed when the state of a server changes.
+func (b *Broker) nextMove() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	close(b.connected)
-	b.connected = make(chan struct{})
+	return b.moved
+}
+
+func (b *Broker) tellMove() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	close(b.moved)
+	b.moved = make(chan struct{})
 }

@@ -3,6 +3,7 @@ package grid
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"slices"
 
 	"tahoe/internal/taghash"
@@ -13,6 +14,10 @@ import (
 type Servers interface {
 	// Permuted returns the connected servers, those first that should hold the shares of i. It does not wait.
 	Permuted(i storage.Index) []*Server
+
+	// Settle waits a moment, or until ctx ends, if fewer than n servers are connected and it is not known yet whether
+	// others are. Who needs n servers calls it before Permuted.
+	Settle(ctx context.Context, n int)
 }
 
 // Fixed are always the same servers, all of them connected.
@@ -21,6 +26,8 @@ func Fixed(servers ...*Server) Servers { return fixed(slices.Clone(servers)) }
 type fixed []*Server
 
 func (f fixed) Permuted(i storage.Index) []*Server { return permute(slices.Clone(f), i, nil) }
+
+func (f fixed) Settle(context.Context, int) {}
 
 // permute sorts servers for i, preferred ones first, in place.
 func permute(servers []*Server, i storage.Index, preferred map[ServerID]bool) []*Server {

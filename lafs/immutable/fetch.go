@@ -56,6 +56,7 @@ func (x *fetch) run(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	f.d.Servers.Settle(x.ctx, f.chk.Total())
 	release, err := f.d.Budget.Acquire(x.ctx, x.memory(g))
 	if err != nil {
 		return err

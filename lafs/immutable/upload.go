@@ -130,6 +130,7 @@ func (u *Uploader) store(ctx context.Context, plain *plaintext, enc Encoding, m 
 		return nil, err
 	}
 	defer unlock()
+	u.c.Servers.Settle(ctx, enc.Total)
 	// Taken after the first pass and at once, so that no upload holds memory while it waits for its source or for more.
 	release, err := u.c.Budget.Acquire(ctx, pipelineMemory(g))
 	if err != nil {

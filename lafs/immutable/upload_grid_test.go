@@ -15,6 +15,7 @@ import (
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
 	"tahoe/lafs/immutable/layout"
+	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/storagetest"
 )
@@ -27,6 +28,8 @@ type upGrid struct {
 }
 
 func (g *upGrid) Permuted(storage.Index) []*grid.Server { return g.servers }
+
+func (g *upGrid) Settle(context.Context, int) {}
 
 func newUpGrid(t testing.TB, n int) *upGrid {
 	t.Helper()
@@ -169,4 +172,29 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// A lateGrid has no servers before somebody waited for them.
+type lateGrid struct {
+	*upGrid
+	settled int
+}
+
+func (g *lateGrid) Permuted(i storage.Index) []*grid.Server { return g.upGrid.Permuted(i)[:g.settled] }
+
+func (g *lateGrid) Settle(_ context.Context, n int) { g.settled = min(n, len(g.servers)) }
+
+func TestTransfersWaitForFirstAnswers(t *testing.T) {
+	g := newUpGrid(t, 10)
+	c, _, err := g.upload(t.Context(), upData(5000), func(u *immutable.UploaderConfig) { u.Servers = &lateGrid{upGrid: g} })
+	if err != nil {
+		t.Fatalf("upload: %v", err)
+	}
+	d := immutable.NewDownloader(immutable.DownloaderConfig{
+		Servers: &lateGrid{upGrid: g}, Pool: reactor.NewPool(1), Budget: reactor.NewBudget(64 << 20),
+	})
+	var b bytes.Buffer
+	if err := d.Open(c.(caps.CHK)).Read(t.Context(), 0, 5000, &b); err != nil || !bytes.Equal(b.Bytes(), upData(5000)) {
+		t.Errorf("download: %d bytes, %v", b.Len(), err)
+	}
 }
