@@ -52,6 +52,14 @@ func (b *requestBody) extend() {
 	}
 }
 
+// boundBody limits the time for a body that nobody reads, or until somebody begins to. net/http waits without limit for
+// the rest of an announced body before it closes a connection or uses it again.
+func boundBody(w http.ResponseWriter, r *http.Request, silence time.Duration) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(silence))
+	}
+}
+
 // A spooled body can be read at any place.
 type spooled struct {
 	io.ReaderAt

@@ -187,6 +187,40 @@ func TestSlowClient(t *testing.T) {
 	r.want(patch("0", "bytes 0-9/*", "0123456789"), 201, "")
 }
 
+// A body that was announced and does not come holds no connection, whoever announced it and whether it is wanted or not.
+func TestStalledBody(t *testing.T) {
+	for _, tc := range []struct {
+		name, request, auth string
+		lines               []string
+		status              string
+	}{
+		{"stranger", "POST " + immutable, "nothing", []string{"Content-Length: 100"}, "401"},
+		{"stranger with a body in pieces", "POST " + immutable, "nothing", []string{"Transfer-Encoding: chunked"}, "401"},
+		{"stranger with options", "OPTIONS *", "nothing", []string{"Content-Length: 100"}, "401"},
+		{"stranger with options alone", "OPTIONS *", "nothing", []string{"Content-Length: 0"}, "401"},
+		{"allocation", "POST " + immutable, swissText, []string{renew, cancel, upload, "Content-Length: 100"}, "400"},
+		{"advice", "POST " + immutable + "/0/corrupt", swissText, []string{"Content-Length: 100"}, "400"},
+		{"no such path", "POST /", swissText, []string{"Content-Length: 100"}, "404"},
+		{"unwanted body", "PUT " + immutable + "/0/abort", swissText, []string{upload, "Content-Length: 100"}, "404"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, _ := rawTo(t, gbs.HandlerConfig{Silence: 100 * time.Millisecond})
+			conn, err := tls.Dial("tcp", r.node.addr, &tls.Config{InsecureSkipVerify: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			auth := "Authorization: Tahoe-LAFS " + base64.StdEncoding.EncodeToString([]byte(tc.auth))
+			_, _ = io.WriteString(conn, tc.request+" HTTP/1.1\r\nHost: x\r\n"+auth+"\r\n"+strings.Join(tc.lines, "\r\n")+"\r\n\r\n")
+			_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			got, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 "+tc.status+" ") {
+				t.Errorf("got %q, %v; want status %s and the end of the connection", got, err, tc.status)
+			}
+		})
+	}
+}
+
 // verbatim sends lines that need not make sense together, and returns all that comes back until the connection closes.
 func verbatim(t *testing.T, n *node, request string, lines ...string) string {
 	t.Helper()

@@ -131,13 +131,18 @@ func parsePathShare(s string) (storage.ShareNum, error) {
 	return storage.ShareNum(n), nil
 }
 
+// strangerSilence is how long somebody who does not know the swissnum may take for a body that nobody reads.
+const strangerSilence = 5 * time.Second
+
 // ServeHTTP answers one request. Whoever does not know the swissnum learns nothing but that.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := checkAuthorization(r.Header, h.auth); err != nil {
+		boundBody(w, r, min(h.cfg.Silence, strangerSilence))
 		w.Header().Set("Connection", "close")
 		h.refuse(w, r, err)
 		return
 	}
+	boundBody(w, r, h.cfg.Silence)
 	h.mux.ServeHTTP(w, r)
 }
 
@@ -166,7 +171,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // readBody reads a CBOR body of at most limit bytes.
-func (r *request) readBody(limit int64) ([]byte, error) {
+func (h *Handler) readBody(r *request, limit int64) ([]byte, error) {
 	if err := r.checkMediaType(); err != nil {
 		return nil, err
 	}
@@ -174,7 +179,7 @@ func (r *request) readBody(limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("body of %d bytes, more than %d: %w", r.ContentLength, limit, storage.ErrTooLarge)
 	}
 	var b bytes.Buffer
-	if _, err := b.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
+	if _, err := b.ReadFrom(io.LimitReader(h.newBody(r), limit+1)); err != nil {
 		return nil, bodyError(err)
 	}
 	if int64(b.Len()) > limit {
@@ -250,7 +255,7 @@ func (h *Handler) addLease(ctx context.Context, r *request) error {
 
 func (h *Handler) corrupt(kind storage.Kind) endpoint {
 	return func(ctx context.Context, r *request) error {
-		body, err := r.readBody(maxCorruptBody)
+		body, err := h.readBody(r, maxCorruptBody)
 		if err != nil {
 			return err
 		}

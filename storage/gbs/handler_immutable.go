@@ -16,7 +16,7 @@ func (h *Handler) allocate(ctx context.Context, r *request) error {
 	if err := r.checkAccept(); err != nil {
 		return err
 	}
-	body, err := r.readBody(maxAllocateBody)
+	body, err := h.readBody(r, maxAllocateBody)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,8 @@ func NewServer(ln net.Listener, cert tls.Certificate, h http.Handler, c ServerCo
 			IdleTimeout:       c.Idle,
 			MaxHeaderBytes:    16 << 10,
 			ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+
+			DisableGeneralOptionsHandler: true, // it would answer those who do not know the swissnum, and keep their connections
 		},
 		ready: make(chan net.Conn),
 		slots: make(chan struct{}, c.MaxConns),
@@ -177,6 +179,9 @@ func (s *Server) begin(ctx context.Context, fresh net.Conn) error {
 		return fmt.Errorf("no first bytes: %w", err)
 	case speaks == speaksFoolscap && s.cfg.OnFoolscap != nil:
 		_ = c.SetDeadline(time.Time{})
+		if ctx.Err() != nil { // the deadline that ends everything may have been set before, and be gone
+			return ctx.Err()
+		}
 		s.cfg.OnFoolscap(c)
 		return nil
 	case speaks != speaksTLS:
