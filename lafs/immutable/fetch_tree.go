@@ -6,6 +6,7 @@ import (
 
 	"tahoe/internal/gather"
 	"tahoe/internal/taghash"
+	"tahoe/lafs/immutable/layout"
 	"tahoe/storage"
 )
 
@@ -81,17 +82,11 @@ func (x *fetch) treeTasks(shares []*share, tried map[*share]bool, m *meter) []ga
 
 func (x *fetch) fetchTree(ctx context.Context, s *share, m *meter) ([]taghash.Hash, error) {
 	t := x.f.proved()
-	l, err := t.g.Layout(t.uebSize)
+	at, err := x.treeOffset(ctx, s, m)
 	if err != nil {
 		return nil, err
 	}
-	x.f.mu.Lock()
-	r := s.r
-	if s.proved() {
-		l = s.layout
-	}
-	x.f.mu.Unlock()
-	b, err := readSpan(ctx, r, storage.Span{Offset: l.CiphertextHashes, Size: t.g.TreeSize()}, m)
+	b, err := readSpan(ctx, x.reader(s), storage.Span{Offset: at, Size: t.g.TreeSize()}, m)
 	if err != nil {
 		return nil, err
 	}
@@ -103,4 +98,26 @@ func (x *fetch) fetchTree(ctx context.Context, s *share, m *meter) ([]taghash.Ha
 		return nil, err
 	}
 	return segments, nil
+}
+
+// treeOffset is where s has the ciphertext hash tree. A share that has not proved itself may be of either version, and
+// says so in its header.
+func (x *fetch) treeOffset(ctx context.Context, s *share, m *meter) (int64, error) {
+	x.f.mu.Lock()
+	r, l, proved := s.r, s.layout, s.proved()
+	x.f.mu.Unlock()
+	if proved {
+		return l.CiphertextHashes, nil
+	}
+	head, err := readSpan(ctx, r, storage.Span{Size: layout.MaxHeaderSize}, m)
+	if err != nil {
+		return 0, err
+	}
+	if l, err = layout.ParseHeader(head); err != nil {
+		err = &partError{partHeader, err}
+		x.f.mu.Lock()
+		defer x.f.mu.Unlock()
+		x.adviseError(s, err)
+	}
+	return l.CiphertextHashes, err
 }
