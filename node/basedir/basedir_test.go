@@ -5,9 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -337,6 +339,46 @@ func TestLock(t *testing.T) {
 	l, err = d.Lock()
 	if err != nil {
 		t.Fatalf("with a dead process: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLockAfterAZombie: a process that was killed, and whose parent has not noticed, does not run.
+func TestLockAfterAZombie(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a zombie from a living process")
+	}
+	d := newNode(t)
+	other := exec.Command(os.Args[0])
+	other.Env = append(os.Environ(), otherProcess+"=1")
+	out, err := other.StdoutPipe()
+	if err == nil {
+		_, err = other.StdinPipe()
+	}
+	if err == nil {
+		err = other.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Wait() }()
+	note := fmt.Sprintf("%d %d.25\n", other.Process.Pid, time.Now().Unix())
+	if err := os.WriteFile(d.Path("running.process"), []byte(note), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = other.Process.Kill()
+	_, _ = io.ReadAll(out) // until the process has ended
+	var l *basedir.Lock
+	for range 100 { // its files are closed shortly before it is a zombie
+		if l, err = d.Lock(); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

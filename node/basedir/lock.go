@@ -81,7 +81,7 @@ func (d Dir) runningProcess() (pid int, started float64) {
 // isRunning says whether the process lives that began at that time. Another process that has its number since, as
 // often after a reboot, is not it.
 func isRunning(pid int, started float64) bool {
-	if !alive(pid) {
+	if !alive(pid) || isZombie(pid) {
 		return false
 	}
 	at := processStart(pid)
