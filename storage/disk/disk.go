@@ -77,6 +77,7 @@ type Server struct {
 	locks    locks
 	temps    atomic.Uint64     // names of temporary files
 	prefixes [1024]atomic.Bool // prefix directories that are known to be durable
+	large    chan struct{}     // one slot for each large buffer in use
 
 	mu        sync.Mutex
 	writers   map[key]*writer
@@ -107,6 +108,7 @@ func Open(c Config) (*Server, error) {
 		advice:  filepath.Join(c.Dir, "corruption-advisories"),
 		locks:   newLocks(),
 		writers: map[key]*writer{},
+		large:   make(chan struct{}, largeBuffers),
 	}
 	s.incoming = filepath.Join(s.shares, "incoming")
 	if s.log == nil {

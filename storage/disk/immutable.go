@@ -9,18 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 
 	"tahoe/internal/durable"
 	"tahoe/storage"
 	"tahoe/storage/share"
 )
-
-// bufferSize is the size of the buffers through which share data passes. Each Write, and each stream that is copied
-// with WriteTo, has one while it runs.
-const bufferSize = 256 << 10
-
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // Allocate makes room for immutable shares, and renews the leases of those that are held.
 func (s *Server) Allocate(ctx context.Context, i storage.Index, a storage.Allocation) (storage.Allocated, error) {
@@ -159,11 +152,12 @@ func (r reader) Read(ctx context.Context, span storage.Span) (io.ReadCloser, err
 	size := h.immutable.Size
 	start := min(span.Offset, size)
 	at := share.ImmutableHeaderSize + start
-	return &stream{ctx: ctx, file: h.file, at: at, end: at + min(span.Size, size-start)}, nil
+	return &stream{s: r.s, ctx: ctx, file: h.file, at: at, end: at + min(span.Size, size-start)}, nil
 }
 
 // stream is the data of one Read, which owns the file. It ends with the context of that Read.
 type stream struct {
+	s       *Server
 	ctx     context.Context
 	file    *durable.File
 	at, end int64 // in the file
@@ -189,10 +183,10 @@ func (s *stream) Read(b []byte) (int, error) {
 
 // WriteTo writes the rest of the stream in large pieces.
 func (s *stream) WriteTo(w io.Writer) (done int64, err error) {
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
+	buf, release := s.s.buffer(s.end - s.at)
+	defer release()
 	for {
-		n, err := s.Read(buf[:])
+		n, err := s.Read(buf)
 		if err == io.EOF {
 			return done, nil
 		}

@@ -129,10 +129,10 @@ func (w *writer) Write(ctx context.Context, s storage.Span, r io.Reader) ([]stor
 	if w.have.Count() >= maxSpans {
 		return nil, fmt.Errorf("share %s is written in too many pieces: %w", w.key, storage.ErrTooLarge)
 	}
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
-	for at := s.Offset; at < s.End(); at += bufferSize {
-		b := buf[:min(bufferSize, s.End()-at)]
+	buf, release := w.s.buffer(s.Size)
+	defer release()
+	for at := s.Offset; at < s.End(); at += int64(len(buf)) {
+		b := buf[:min(int64(len(buf)), s.End()-at)]
 		if err := w.writeChunk(ctx, at, b, r); err != nil {
 			return nil, fmt.Errorf("write share %s: %w", w.key, full(err))
 		}
@@ -189,15 +189,17 @@ func (w *writer) compare(old []spans.Span, at int64, b []byte) error {
 	if w.s.cfg.Discard {
 		return nil // there is nothing to compare with
 	}
-	buf := buffers.Get().(*[bufferSize]byte)
-	defer buffers.Put(buf)
+	buf := smallPool.Get().(*[smallBuffer]byte)
+	defer smallPool.Put(buf)
 	for _, o := range old {
-		have := buf[:o.End-o.Start]
-		if _, err := w.file.ReadAt(have, share.ImmutableHeaderSize+o.Start); err != nil {
-			return err
-		}
-		if !bytes.Equal(have, b[o.Start-at:o.End-at]) {
-			return fmt.Errorf("bytes %d to %d: %w", o.Start, o.End, storage.ErrConflict)
+		for from := o.Start; from < o.End; from += smallBuffer {
+			to := min(from+smallBuffer, o.End)
+			if _, err := w.file.ReadAt(buf[:to-from], share.ImmutableHeaderSize+from); err != nil {
+				return err
+			}
+			if !bytes.Equal(buf[:to-from], b[from-at:to-at]) {
+				return fmt.Errorf("bytes %d to %d: %w", from, to, storage.ErrConflict)
+			}
 		}
 	}
 	return nil
@@ -280,12 +282,17 @@ func (w *writer) rename(ctx context.Context) error {
 		err = w.s.fs.Rename(w.incoming, w.s.path(w.key))
 	}
 	if err != nil {
-		w.finish(fmt.Errorf("share %s was given up: %w", w.key, storage.ErrNotFound), false)
+		w.finish(w.givenUp(), false)
 		return err
 	}
 	w.renamed = true
 	_ = w.s.fs.Remove(filepath.Dir(w.incoming)) // fails while other shares of the index are written
 	return nil
+}
+
+// givenUp is what calls get after one of them has met an error that nothing can mend.
+func (w *writer) givenUp() error {
+	return fmt.Errorf("share %s was given up: %w", w.key, storage.ErrNotFound)
 }
 
 // Abort forgets the share.
