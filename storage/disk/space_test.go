@@ -159,6 +159,34 @@ func TestDiskFillsUp(t *testing.T) {
 	noFindings(t, s)
 }
 
+// A share that could not be synced once is not published by a second sync that finds nothing to do: the system may have
+// dropped what it could not write.
+func TestFailedSyncIsFinal(t *testing.T) {
+	failing := atomic.Bool{}
+	s := open(t, disk.Config{Dir: t.TempDir(), Step: func(call, _ string) error {
+		if call == "sync" && failing.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}})
+	w := writersFor(t, s)[0]
+	if _, err := w.Write(t.Context(), storage.Span{Size: 100}, strings.NewReader(strings.Repeat("x", 100))); err != nil {
+		t.Fatal(err)
+	}
+	failing.Store(true)
+	if err := w.Close(t.Context()); !errors.Is(err, syscall.EIO) {
+		t.Errorf("closing: got error %v, want %v", err, syscall.EIO)
+	}
+	failing.Store(false)
+	if err := w.Close(t.Context()); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("closing again: got error %v, want %v", err, storage.ErrNotFound)
+	}
+	if got := content(t, s); len(got) != 0 {
+		t.Errorf("got %d shares, want none", len(got))
+	}
+	noFindings(t, s)
+}
+
 func TestHoleLargerThanTheDisk(t *testing.T) {
 	s := open(t, disk.Config{Dir: t.TempDir(), Free: free(1 << 20)})
 	err := slotWrite(t, s, map[storage.ShareNum]storage.ShareWrite{5: writes(at(1<<40, "far"))})

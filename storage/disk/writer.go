@@ -238,13 +238,15 @@ func (w *writer) Close(ctx context.Context) error {
 
 // publish syncs the file, then renames it into place, then syncs the directories. A crash before the rename leaves
 // nothing, for incoming is wiped; one after it leaves the whole share, for it was synced before. Uploads of different
-// shares sync at the same time: the lock is held for the rename alone.
+// shares sync at the same time: the lock is held for the rename alone. A file that could not be synced is given up: the
+// system may have dropped what it could not write, and would call the next sync of the file a success.
 func (w *writer) publish(ctx context.Context) error {
 	if !w.renamed {
 		if _, err := w.file.WriteAt(w.lease, share.ImmutableHeaderSize+w.size); err != nil {
 			return err
 		}
 		if err := w.file.Sync(); err != nil {
+			w.finish(w.givenUp(), false)
 			return err
 		}
 		if err := w.rename(ctx); err != nil {
