@@ -12,8 +12,8 @@ import (
 	"tahoe/storage/share"
 )
 
-// maxSlotRead bounds what one call reads from a slot, for it answers from memory.
-const maxSlotRead = 256 << 20
+// maxSlotRead bounds what one call reads from a slot, for it answers from memory. No client takes more in one answer.
+const maxSlotRead = 32 << 20
 
 // Slot returns the mutable shares of i.
 func (s *Server) Slot(ctx context.Context, i storage.Index) ([]storage.ShareNum, error) {
