@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -138,11 +139,14 @@ func (c CreateConfig) listening() (port, location string, err error) {
 	case c.Hostname == "":
 		return "", "", nil // the template's
 	}
-	free, err := freePort("tcp4", "")
-	if err != nil {
+	e := config.Endpoint{Network: "tcp4"}
+	if addr, err := netip.ParseAddr(c.Hostname); err == nil && addr.Is6() {
+		e.Network = "tcp6"
+	}
+	if e.Port, err = freePort(e.Network, ""); err != nil {
 		return "", "", err
 	}
-	return fmt.Sprintf("tcp:%d", free), fmt.Sprintf("tcp:%s:%d", c.Hostname, free), nil
+	return e.String(), config.Hint{Kind: "tcp", Host: c.Hostname, Port: e.Port}.String(), nil
 }
 
 // freeEndpoint returns the endpoint, or one like it with a free port when that port is taken.

@@ -117,12 +117,16 @@ type Hint struct {
 
 // String is the hint as a FURL holds it.
 func (h Hint) String() string {
-	return h.Kind + ":" + h.Host + ":" + strconv.Itoa(h.Port)
+	return h.Kind + ":" + h.Address()
 }
 
-// ParseHint reads "tcp:HOST:PORT", "tor:HOST.onion:PORT", "i2p:HOST.i2p:PORT" or the old form "HOST:PORT".
+// ParseHint reads "tcp:HOST:PORT", "tor:HOST.onion:PORT", "i2p:HOST.i2p:PORT" or the old form "HOST:PORT". An IPv6 address
+// stands in brackets: "tcp:[2001:db8::1]:PORT".
 func ParseHint(s string) (Hint, error) {
 	s = strings.TrimSpace(s)
+	if text, ok := strings.CutPrefix(s, "tcp:["); ok {
+		return parseHint6(s, text)
+	}
 	words := strings.Split(s, ":")
 	if len(words) == 2 && words[0] != "tcp" && words[0] != "tor" && words[0] != "i2p" {
 		words = append([]string{"tcp"}, words...)
@@ -131,10 +135,21 @@ func ParseHint(s string) (Hint, error) {
 		return Hint{}, fmt.Errorf("names the location %q; write AUTO or one such as tcp:example.org:12345", shorten(s))
 	}
 	port, err := strconv.ParseUint(words[2], 10, 16)
-	if err != nil || port == 0 || strings.ContainsAny(words[1], "/@# \t\n,") {
+	if err != nil || port == 0 || strings.ContainsAny(words[1], "/@#[] \t\n,") {
 		return Hint{}, fmt.Errorf("names the location %q, which is not a host and a port; write one such as tcp:example.org:12345", shorten(s))
 	}
 	return Hint{Kind: words[0], Host: words[1], Port: int(port)}, nil
+}
+
+// parseHint6 reads what follows the bracket in "tcp:[2001:db8::1]:PORT".
+func parseHint6(s, text string) (Hint, error) {
+	host, portText, _ := strings.Cut(text, "]:")
+	addr, errAddr := netip.ParseAddr(host)
+	port, errPort := strconv.ParseUint(portText, 10, 16)
+	if errAddr != nil || !addr.Is6() || addr.Zone() != "" || errPort != nil || port == 0 {
+		return Hint{}, fmt.Errorf("names the location %q, which is not an IPv6 address in brackets and a port; write one such as tcp:[2001:db8::1]:12345", shorten(s))
+	}
+	return Hint{Kind: "tcp", Host: host, Port: int(port)}, nil
 }
 
 // Address is the place of the hint as package net writes it.

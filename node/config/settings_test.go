@@ -188,8 +188,21 @@ func FuzzEndpoint(f *testing.F) {
 	})
 }
 
+func TestHintsOfIPv6(t *testing.T) {
+	want := config.Hint{Kind: "tcp", Host: "2001:db8::1", Port: 99}
+	got, err := config.ParseHint(" tcp:[2001:db8::1]:99")
+	if err != nil || got != want || got.String() != "tcp:[2001:db8::1]:99" || got.Address() != "[2001:db8::1]:99" {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	for _, s := range []string{"tcp:2001:db8::1:99", "tcp:[::1]", "tcp:[::1]:0", "tcp:[::1]:", "tcp:[1.2.3.4]:99", "tcp:[fe80::1%eth0]:99", "tcp:[]:99", "tcp:[::1:99", "[::1]:99", "tcp:a]:99"} {
+		if got, err := config.ParseHint(s); err == nil {
+			t.Errorf("%q: got %v, want an error", s, got)
+		}
+	}
+}
+
 func FuzzHint(f *testing.F) {
-	for _, s := range []string{"tcp:example.org:1", "a:1", "tor:x.onion:3457", "i2p:x.i2p:1"} {
+	for _, s := range []string{"tcp:example.org:1", "a:1", "tor:x.onion:3457", "i2p:x.i2p:1", "tcp:[::1]:1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
