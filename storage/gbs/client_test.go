@@ -353,6 +353,14 @@ func TestWriterStreams(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Fatalf("got %v, want the reader's error", err)
 	}
+	seen := func() (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(patches)
+	}
+	for end := time.Now().Add(5 * time.Second); seen() == 0 && time.Now().Before(end); { // the server may hear of it late
+		time.Sleep(time.Millisecond)
+	}
 	mu.Lock()
 	patches = nil
 	mu.Unlock()
