@@ -40,7 +40,9 @@ func (n *Node) openStorage() error {
 		}
 	}
 	n.children = append(n.children, reactor.Child{Name: "shares", Service: server})
-	handler := gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{SpoolDir: s.Dir, Now: n.shared.Clock.Now, Log: n.log})
+	handler := gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{
+		SpoolDir: s.Dir, SpoolRoom: server.Free, Now: n.shared.Clock.Now, Log: n.log,
+	})
 	for _, l := range listeners {
 		n.children = append(n.children, reactor.Child{
 			Name: "storage port", Service: gbs.NewServer(l, n.identity.Cert, handler, gbs.ServerConfig{Log: n.log}),

@@ -35,7 +35,7 @@ func (s *Server) Allocate(ctx context.Context, i storage.Index, a storage.Alloca
 	if err != nil {
 		return storage.Allocated{}, err
 	}
-	free := s.free()
+	free := s.Free()
 	for _, n := range a.Shares {
 		if slices.Contains(taken, n) {
 			continue

@@ -96,7 +96,7 @@ func (c *slotChange) checkRoom(old *handle, w storage.ShareWrite) error {
 	for _, v := range w.Writes {
 		after = max(after, v.Offset+v.Data.Size())
 	}
-	if free := c.s.free(); free != math.MaxUint64 && after > now && uint64(after-now) > free {
+	if free := c.s.Free(); free != math.MaxUint64 && after > now && uint64(after-now) > free {
 		return storage.ErrNoSpace
 	}
 	return nil

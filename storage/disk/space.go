@@ -35,7 +35,7 @@ func (s *Server) available() uint64 {
 // unreserved is the free space that is neither reserved nor promised to open writers. What a writer has written so far
 // counts twice, as with the original: better too little than too much.
 func (s *Server) unreserved() uint64 {
-	free := s.free()
+	free := s.Free()
 	if free == math.MaxUint64 {
 		return free
 	}
@@ -45,8 +45,9 @@ func (s *Server) unreserved() uint64 {
 	return less(less(free, s.cfg.ReservedSpace), used)
 }
 
-// free is the free space of the file system: without limit if the system cannot say, none if asking failed.
-func (s *Server) free() uint64 {
+// Free is the free space of the file system, reserved or not: without limit if the system cannot say, none if asking
+// failed.
+func (s *Server) Free() uint64 {
 	free, err := s.cfg.Free(s.shares)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):

@@ -383,8 +383,9 @@ func TestSpool(t *testing.T) {
 // body whose length is not known.
 func TestSpoolRefusals(t *testing.T) {
 	dir := t.TempDir()
-	mem := storagetest.NewMem(storagetest.Config{Capacity: 5000})
-	r := newRaw(t, serve(t, gbs.NewHandler(mem, swissnum(t), gbs.HandlerConfig{SpoolDir: dir, SpoolAbove: 1 << 10}), gbs.ServerConfig{}))
+	mem := storagetest.NewMem(storagetest.Config{})
+	config := gbs.HandlerConfig{SpoolDir: dir, SpoolAbove: 1 << 10, SpoolRoom: func() uint64 { return 5000 }}
+	r := newRaw(t, serve(t, gbs.NewHandler(mem, swissnum(t), config), gbs.ServerConfig{}))
 	slot := func(length int64, header ...string) message {
 		return message{method: "POST", path: mutable + "/read-test-write", header: header, body: strings.Repeat("x", 6000), length: length}
 	}
@@ -397,6 +398,20 @@ func TestSpoolRefusals(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
 		t.Errorf("got %v, want no file", left)
+	}
+}
+
+// A server that takes no new shares lets slots change, whether the change is spooled or not.
+func TestSpoolOnReadOnlyServer(t *testing.T) {
+	mem := storagetest.NewMem(storagetest.Config{ReadOnly: true})
+	c := overTLS(t, mem, gbs.HandlerConfig{SpoolDir: t.TempDir(), SpoolAbove: 1 << 10, SpoolRoom: func() uint64 { return 1 << 20 }})
+	for _, size := range []int{100, 5000} {
+		w := storage.SlotWrite{WriteEnabler: secret('w'), Lease: leaseSecrets, Shares: map[storage.ShareNum]storage.ShareWrite{
+			3: {Writes: []storage.Write{{Data: bytes.NewReader(make([]byte, size))}}},
+		}}
+		if got, err := c.TestAndWrite(t.Context(), storage.Index{}, w); err != nil || !got.Wrote {
+			t.Errorf("%d bytes: got %v, %v; want them written", size, got.Wrote, err)
+		}
 	}
 }
 

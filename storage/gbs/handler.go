@@ -22,6 +22,7 @@ import (
 type HandlerConfig struct {
 	SpoolDir   string           // where large read-test-write requests wait, while they are read; "" is os.TempDir
 	SpoolAbove int64            // how much of one stays in memory; 0 is 1 MiB
+	SpoolRoom  func() uint64    // how many bytes are free in SpoolDir; nil: that is not known
 	MaxUploads int              // shares being uploaded at once; 0 is 65536
 	UploadIdle time.Duration    // after which an upload that nobody touches is aborted; 0 is 35 minutes
 	Silence    time.Duration    // how long a client may keep a request waiting for bytes; 0 is 2 minutes

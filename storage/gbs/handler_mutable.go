@@ -20,7 +20,7 @@ func (h *Handler) testAndWrite(ctx context.Context, r *request) error {
 	if err := r.checkMediaType(); err != nil {
 		return err
 	}
-	if err := h.checkSlotRoom(ctx, r); err != nil {
+	if err := h.checkSlotRoom(r); err != nil {
 		return err
 	}
 	body, err := h.newBody(r).spool(r.ContentLength, h.cfg)
@@ -40,20 +40,17 @@ func (h *Handler) testAndWrite(ctx context.Context, r *request) error {
 	return r.answer(http.StatusOK, encodeSlotResult(result))
 }
 
-// checkSlotRoom refuses a body that is too large, before it is spooled.
-func (h *Handler) checkSlotRoom(ctx context.Context, r *request) error {
+// checkSlotRoom refuses a body that is too large, before it is spooled. What the storage server says to be available is
+// not what counts: that is for new immutable shares, and slots go on changing on a server that takes none.
+func (h *Handler) checkSlotRoom(r *request) error {
 	if r.ContentLength > maxSlotBody {
 		return fmt.Errorf("body of %d bytes, more than %d: %w", r.ContentLength, int64(maxSlotBody), storage.ErrTooLarge)
 	}
-	if r.ContentLength <= h.cfg.SpoolAbove {
+	if r.ContentLength <= h.cfg.SpoolAbove || h.cfg.SpoolRoom == nil {
 		return nil
 	}
-	v, err := h.storage.Version(ctx)
-	if err != nil {
-		return err
-	}
-	if uint64(r.ContentLength) > v.Available {
-		return fmt.Errorf("body of %d bytes, there is room for %d: %w", r.ContentLength, v.Available, storage.ErrNoSpace)
+	if room := h.cfg.SpoolRoom(); uint64(r.ContentLength) > room {
+		return fmt.Errorf("body of %d bytes, there is room for %d: %w", r.ContentLength, room, storage.ErrNoSpace)
 	}
 	return nil
 }
