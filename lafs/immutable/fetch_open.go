@@ -282,7 +282,17 @@ func (l *lane) relocate(ctx context.Context, s *share, r storage.Reader, p guess
 		return nil, err
 	}
 	t := l.x.f.proved()
-	return &guess{t.g, withUEBSize(h, t.uebSize)}, nil
+	return headerGuess(t.g, h, t.uebSize)
+}
+
+// headerGuess believes the offsets in a header, if the sections behind the blocks have the sizes that they need: what is
+// read into memory is bounded by the geometry, and not by what a server says.
+func headerGuess(g layout.Geometry, h layout.Layout, uebSize int) (*guess, error) {
+	if h.BlockHashes-h.CiphertextHashes != g.TreeSize() || h.ShareHashes-h.BlockHashes != g.TreeSize() {
+		return nil, &partError{partHeader, errContradiction}
+	}
+	h.UEBSize = uebSize
+	return &guess{g, h}, nil
 }
 
 // elsewhere follows the header when the hash trees are not where they were looked for.
@@ -300,7 +310,7 @@ func (l *lane) elsewhere(ctx context.Context, r storage.Reader, p guess, read *p
 	if sameOffsets(h, p.l) {
 		return nil, failed
 	}
-	return &guess{p.g, withUEBSize(h, p.l.UEBSize)}, nil
+	return headerGuess(p.g, h, p.l.UEBSize)
 }
 
 // header is the share's header, which is read now if it was not, or not all of it.
@@ -352,11 +362,6 @@ func (x *fetch) judgeCiphertextTree(s *share, t truth, p guess, read *parts) {
 		return
 	}
 	x.f.segments = segments
-}
-
-func withUEBSize(l layout.Layout, n int) layout.Layout {
-	l.UEBSize = n
-	return l
 }
 
 // sameOffsets compares all of two layouts that a reader relies on.
