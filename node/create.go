@@ -155,7 +155,7 @@ func freeEndpoint(text string) (free string, moved bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	if l, err := net.Listen(e.Network, e.Address()); err == nil {
+	if l, err := listenAt(e); err == nil {
 		return text, false, l.Close()
 	}
 	if e.Port, err = freePort(e.Network, e.Host); err != nil {

@@ -26,7 +26,7 @@ func (e *BusyPortError) Error() string {
 
 // listen opens the port that a key of tahoe.cfg names.
 func (n *Node) listen(key string, e config.Endpoint) (net.Listener, error) {
-	l, err := net.Listen(e.Network, e.Address())
+	l, err := listenAt(e)
 	switch {
 	case err == nil:
 		n.closers = append(n.closers, l)
@@ -39,6 +39,14 @@ func (n *Node) listen(key string, e config.Endpoint) (net.Listener, error) {
 		return nil, fmt.Errorf("%s: %s is %s, which only the administrator may listen on; choose a port above 1023", n.dir.Path("tahoe.cfg"), key, e)
 	}
 	return nil, fmt.Errorf("%s: %s is %s: %w", n.dir.Path("tahoe.cfg"), key, e, err)
+}
+
+// listenAt listens. Without an interface, "tcp6" means all addresses, IPv4 ones too, as it does to the original.
+func listenAt(e config.Endpoint) (net.Listener, error) {
+	if e.Network == "tcp6" && e.Host == "" {
+		return net.Listen("tcp", config.Endpoint{Host: "::", Port: e.Port}.Address())
+	}
+	return net.Listen(e.Network, e.Address())
 }
 
 // isWindowsInUse knows the number that Windows has for a port in use.

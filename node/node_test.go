@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -214,6 +215,26 @@ func TestStalledTransfers(t *testing.T) {
 	}
 	defer release()
 	checkGet(t, c.WebURL(), capability, data)
+}
+
+// TestListenOnAllAddresses: tcp6 without an interface is there for IPv4 too.
+func TestListenOnAllAddresses(t *testing.T) {
+	dir := t.TempDir()
+	create(t, dir, node.CreateConfig{WebPort: "tcp6:0"})
+	n, err := node.Open(dir, shared(t))
+	if err != nil {
+		t.Skip("no IPv6 here:", err)
+	}
+	start(t, n)
+	u, err := url.Parse(n.WebURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		if status, _ := request(t, http.MethodGet, "http://"+net.JoinHostPort(host, u.Port())+"/healthz", nil); status != http.StatusOK {
+			t.Errorf("%s: %d", host, status)
+		}
+	}
 }
 
 // TestForClients: what a storage node writes for its clients is a servers.yaml that they can use.

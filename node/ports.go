@@ -41,7 +41,7 @@ func (p *portSet) claim(e config.Endpoint) bool {
 	if held != nil {
 		return ok
 	}
-	l, err := net.Listen(e.Network, e.Address())
+	l, err := listenAt(e)
 	if err != nil {
 		return false
 	}
