@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"tahoe/storage"
 )
@@ -183,10 +184,16 @@ func (s *answerStream) Read(b []byte) (int, error) {
 	return n, s.c.wrap(s.ctx, s.op, s.watch.explain(err))
 }
 
+// farewell is how long the end of an answer may take behind its last byte. Where an answer comes in pieces, as the
+// original sends it, the end is a piece of its own. To wait for it saves a connection, and is worth no more.
+const farewell = time.Second
+
 // Close ends the stream. One that was read to its end leaves its connection to the next request.
 func (s *answerStream) Close() error {
 	if s.left == 0 {
+		late := time.AfterFunc(farewell, func() { s.watch.cancel(errSilent) })
 		_, _ = io.CopyN(io.Discard, s.body, 1)
+		late.Stop()
 	}
 	err := s.body.Close()
 	s.watch.stop()

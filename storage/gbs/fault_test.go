@@ -161,6 +161,42 @@ func TestSilentServer(t *testing.T) {
 }
 
 // The context ends a request that waits, and the error says so.
+// A server that sends all of a share and then does not end its answer holds nobody up.
+func TestAnswerWithoutEnd(t *testing.T) {
+	release := make(chan struct{})
+	n := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/shares") {
+			w.Header().Set("Content-Type", "application/cbor")
+			_, _ = io.WriteString(w, "\xd9\x01\x02\x81\x00")
+			return
+		}
+		w.Header().Set("Content-Range", "bytes 0-4/*")
+		w.WriteHeader(http.StatusPartialContent)
+		_, _ = io.WriteString(w, "hello")
+		_ = http.NewResponseController(w).Flush()
+		<-release
+	}), gbs.ServerConfig{})
+	defer close(release)
+	shares, err := connect(t, n, gbs.ClientConfig{}).Buckets(t.Context(), storage.Index{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := shares[0].Read(t.Context(), storage.Span{Size: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(stream); err != nil || string(got) != "hello" {
+		t.Errorf("got %q, %v, want the share", got, err)
+	}
+	closed := make(chan struct{})
+	go func() { _ = stream.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the stream's Close still waits for the server")
+	}
+}
+
 func TestContextEnds(t *testing.T) {
 	release := make(chan struct{})
 	n := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }), gbs.ServerConfig{})
