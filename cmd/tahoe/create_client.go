@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tahoe/node"
+	"tahoe/node/basedir"
 )
 
 // createFlags are those that every command has that makes a node.
@@ -75,8 +76,8 @@ func createClientCommand(e *Env) *cobra.Command {
 }
 
 // create makes the node, and says what was made and what to do next.
-func create(e *Env, basedir string, args []string, c node.CreateConfig) error {
-	dir, err := nodeDirOf(e, basedir, args)
+func create(e *Env, given string, args []string, c node.CreateConfig) error {
+	dir, err := nodeDirOf(e, given, args)
 	if err != nil {
 		return err
 	}
@@ -89,9 +90,9 @@ func create(e *Env, basedir string, args []string, c node.CreateConfig) error {
 	if made.WebMoved {
 		say(" The usual web port is taken, so this node has %s.", made.WebPort)
 	}
-	if c.Introducer == "" {
-		say(" It knows no servers yet: put the FURL of your grid's introducer into %s,", filepath.Join(string(made.Dir), "private", "introducers.yaml"))
-		say(" or servers into servers.yaml beside it.")
+	if made.WebPort != "" {
+		say(" It knows no servers yet: write their entries into %s.", made.Dir.Private("servers.yaml"))
+		say(" A server has its own in its private/%s.", basedir.ForClients)
 	}
 	if c.Nickname == "" {
 		say(" Set [node] nickname in %s to what others should call it.", filepath.Join(string(made.Dir), "tahoe.cfg"))
