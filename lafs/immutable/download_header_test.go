@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
+	"runtime"
 	"testing"
 	"testing/synctest"
 
+	"tahoe/caps"
+	"tahoe/internal/taghash"
+	"tahoe/lafs/immutable"
+	"tahoe/lafs/immutable/layout"
 	"tahoe/storage"
 )
 
@@ -66,5 +72,53 @@ func TestHeaderThatPlacesSectionsFarApart(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An onlyUEB has nothing of its shares but the UEB, where today's geometry has it.
+type onlyUEB struct {
+	storage.Server
+	l   layout.Layout
+	ueb []byte
+}
+
+func (s onlyUEB) Buckets(context.Context, storage.Index) (map[storage.ShareNum]storage.Reader, error) {
+	return map[storage.ShareNum]storage.Reader{0: s, 1: s, 2: s}, nil
+}
+
+func (s onlyUEB) Read(_ context.Context, span storage.Span) (io.ReadCloser, error) {
+	b := make([]byte, s.l.ShareSize()+100)
+	copy(b[s.l.UEB:], s.l.AppendUEB(nil, s.ueb))
+	b = b[min(span.Offset, int64(len(b))):]
+	return io.NopCloser(bytes.NewReader(b[:min(int64(len(b)), span.Size)])), nil
+}
+
+// A capability that stands for gigabytes of hash trees takes no memory for them before they come.
+func TestHugeTreesThatAreNotThere(t *testing.T) {
+	const k, n, size = 3, 10, 3 << 24
+	g, err := layout.NewGeometry(k, n, size, k) // a segment has three bytes
+	must(t, err)
+	u := layout.NewUEB(g)
+	u.CiphertextHash[0], u.CiphertextRoot[0], u.ShareRoot[0] = 1, 1, 1
+	ueb := u.Encode()
+	chk, err := caps.NewCHK(caps.CHKParams{UEBHash: taghash.UEB(ueb), Needed: k, Total: n, Size: size})
+	must(t, err)
+	today, err := layout.NewGeometry(k, n, size, mib)
+	must(t, err)
+	l, err := today.Layout(len(ueb))
+	must(t, err)
+	w := newWorld(t, 3)
+	for i := range w.servers {
+		w.servers[i] = newUpServer(t, i, onlyUEB{w.mems[i], l, ueb})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err = w.downloader().Open(chk).Read(t.Context(), 0, 3, io.Discard)
+	runtime.ReadMemStats(&after)
+	if _, ok := errors.AsType[*immutable.NotEnoughSharesError](err); !ok {
+		t.Errorf("got %v", err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 512<<20 {
+		t.Errorf("it took %d MiB", took>>20)
 	}
 }

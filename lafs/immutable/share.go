@@ -79,16 +79,25 @@ func readUpTo(body io.Reader, dst []byte, m *meter, all bool) (n int, err error)
 	return n, nil
 }
 
-// readSpan reads a span of a share into memory. The result is shorter where the share ends.
+// readAhead is how much memory a span takes before any of it has come.
+const readAhead = 1 << 20
+
+// readSpan reads a span of a share into memory. The result is shorter where the share ends. Memory grows with what comes:
+// how large hash trees are is up to whoever made the capability.
 func readSpan(ctx context.Context, r storage.Reader, s storage.Span, m *meter) ([]byte, error) {
 	body, err := openSpan(ctx, r, s)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	b := make([]byte, s.Size)
-	n, err := readUpTo(body, b, m, false)
-	return b[:n], err
+	b := make([]byte, min(s.Size, readAhead))
+	for n := 0; ; {
+		more, err := readUpTo(body, b[n:], m, false)
+		if n += more; err != nil || n < len(b) || int64(n) == s.Size {
+			return b[:n], err
+		}
+		b = append(b, make([]byte, min(int64(n), s.Size-int64(n)))...)
+	}
 }
 
 // openSpan opens a stream that also ends when ctx does, whatever the server's reader does about that.
