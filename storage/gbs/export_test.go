@@ -24,6 +24,8 @@ var (
 	EncodeMissing     = encodeMissing
 	ParseShareSet     = parseShareSet
 	NewBatcher        = newBatcher
+	GetChunk          = getChunk
+	PutChunk          = putChunk
 )
 
 // EncodeSlotWrite returns the whole body.

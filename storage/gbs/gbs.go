@@ -28,9 +28,6 @@ const (
 	maxSecretHeaders = 8
 )
 
-// chunk is how much of a share is read or written at once: enough that a system call costs little beside encryption.
-const chunk = 256 << 10
-
 const (
 	mimeCBOR   = "application/cbor"
 	mimeOctets = "application/octet-stream"

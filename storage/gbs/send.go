@@ -7,19 +7,9 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"tahoe/storage"
 )
-
-// chunks are buffers of chunk bytes for the data of shares on their way.
-var chunks = sync.Pool{New: func() any {
-	b := make([]byte, chunk)
-	return &b
-}}
-
-func getChunk() *[]byte  { return chunks.Get().(*[]byte) }
-func putChunk(b *[]byte) { chunks.Put(b) }
 
 func isGone(err error) bool { return errors.Is(err, storage.ErrNotFound) }
 

@@ -155,7 +155,7 @@ func (w *shareWriter) compare(ctx context.Context, part storage.Span, r io.Reade
 	defer putChunk(a)
 	defer putChunk(b)
 	for left := part.Size; left > 0; {
-		n := min(left, chunk)
+		n := min(left, int64(len(*a)), int64(len(*b)))
 		if _, err := io.ReadFull(r, (*a)[:n]); err != nil {
 			return fmt.Errorf("%s: reading its data: %w", w.op("writing"), unexpected(err))
 		}
