@@ -81,8 +81,9 @@ type UploadOptions struct {
 }
 
 // Upload stores what src yields, and returns the capability to read it. A source of known size that is an io.ReaderAt is
-// read twice, from offset 0; any other is read once, to its end, into an encrypted spool. A source that is shorter or
-// longer than stated is an error. Small files become literals and touch no server.
+// read twice, from offset 0, and must not change meanwhile: its key is that of what was there first, and so are shares of
+// it that exist. Any other is read once, to its end, into an encrypted spool. A source that is shorter or longer than
+// stated is an error. Small files become literals and touch no server.
 //
 // When Upload fails, no server keeps a share of this upload, except where an *UnhappyError came after the last byte. It
 // returns when everything that it began has ended, and not before a Read of src that is under way has returned.

@@ -114,7 +114,7 @@ func (f *firstPass) readOnce(ctx context.Context, src io.Reader, s *spool.Spool)
 		return nil, err
 	}
 	var h *taghash.Hasher
-	if f.keyed && s.Size() > caps.MaxLiteral {
+	if f.keyed && (s.Size() > caps.MaxLiteral || s.Size() == f.enc.MaxSegment) {
 		var err error
 		if h, err = f.hasher(s.Size()); err != nil {
 			return nil, err

@@ -332,3 +332,20 @@ func sharesOn(m *storagetest.Mem, i storage.Index) []int {
 	slices.Sort(out)
 	return out
 }
+
+// TestUploadTinySegments: segments that would fit into a literal make no difference to how a key is found.
+func TestUploadTinySegments(t *testing.T) {
+	g := newUpGrid(t, 10)
+	tiny := func(c *immutable.UploaderConfig) {
+		c.Encoding = immutable.DefaultEncoding()
+		c.Encoding.MaxSegment = 20
+	}
+	want, _, err := g.upload(t.Context(), upData(100), tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := g.uploader(tiny).Upload(t.Context(), onlyReader{bytes.NewReader(upData(100))}, immutable.UploadOptions{Size: -1})
+	if err != nil || got.Encode() != want.Encode() {
+		t.Errorf("a source that is read once: got another capability, or %v", err)
+	}
+}
