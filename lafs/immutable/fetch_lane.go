@@ -213,6 +213,7 @@ func (l *lane) drop(s *share, err error) (over bool) {
 	x.f.mu.Lock()
 	defer x.f.mu.Unlock()
 	l.share, l.stop, l.reading = nil, nil, false
+	l.fresh()
 	if err == nil || x.ctx.Err() != nil || errors.Is(err, errTaken) {
 		x.signal() // another lane may take it
 		return !errors.Is(err, errTaken)

@@ -99,6 +99,9 @@ func (x *fetch) pause(paused bool) {
 // got next to nothing in twice that time. A lane whose servers stall one after the other waits half as long each time, so
 // that many dead servers cost little more than one.
 func (l *lane) stalled() bool {
+	if l.share == nil || !l.reading {
+		return false
+	}
 	limit := max(looksPerHedge>>l.stalls, 1)
 	return l.still >= limit || l.behind >= 2*limit ||
 		l.age >= 4*limit && l.meter.Load()-l.since < int64(l.age)*leastPerLook
