@@ -132,6 +132,7 @@ func (a auditor) share(path string) error {
 	if err != nil {
 		return err
 	}
+	h.file = file
 	if h.kind == storage.KindImmutable && h.immutable.Unfinished > 0 {
 		return ErrUnfinished
 	}

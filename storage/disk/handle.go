@@ -74,16 +74,34 @@ func (s *Server) openShare(k key, flag int) (*handle, error) {
 		}
 		return nil, fmt.Errorf("open share %s: %w", k, err)
 	}
-	h.key = k
+	h.key, h.file = k, file
 	return h, nil
 }
 
-// parse reads the header of a share file.
-func parse(file *durable.File) (*handle, error) {
+// shareFile is what parse looks at: a *durable.File.
+type shareFile interface {
+	io.ReaderAt
+	Size() (int64, error)
+	Stat() (os.FileInfo, error)
+}
+
+// parse reads the header of a share file, for a handle that does not have its file yet. Whoever reads need not have the
+// lock of the index, so a lease may be added meanwhile: the file gets longer first, and its header counts the lease
+// afterwards. A header that was read while the length stayed the same fits that length.
+func parse(file shareFile) (*handle, error) {
 	size, err := file.Size()
-	if err != nil {
-		return nil, err
+	for err == nil {
+		h, parseErr := parseSized(file, size)
+		var now int64
+		if now, err = file.Size(); err == nil && now == size {
+			return h, parseErr
+		}
+		size = now
 	}
+	return nil, err
+}
+
+func parseSized(file shareFile, size int64) (*handle, error) {
 	var head [share.MagicSize]byte
 	n, err := file.ReadAt(head[:], 0)
 	if err != nil && err != io.EOF {
@@ -92,7 +110,7 @@ func parse(file *durable.File) (*handle, error) {
 		}
 		return nil, err
 	}
-	h := &handle{file: file}
+	h := &handle{}
 	if share.IsMutable(head[:n]) {
 		h.kind = storage.KindMutable
 		h.mutable, err = share.ReadMutable(file, size)
