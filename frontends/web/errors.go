@@ -15,6 +15,7 @@ import (
 	"tahoe/frontends/web/wapi"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
+	"tahoe/lafs/immutable/layout"
 	"tahoe/reactor"
 	"tahoe/storage"
 )
@@ -56,6 +57,8 @@ func problemOf(err error) problem {
 	switch {
 	case errors.Is(err, caps.ErrMalformed):
 		return badRequest("Invalid capability: %s", strings.TrimPrefix(err.Error(), caps.ErrMalformed.Error()+": "))
+	case errors.Is(err, layout.ErrTooLong):
+		return badRequest("%v", err)
 	case errors.Is(err, grid.ErrNoServers):
 		return problem{status: http.StatusInternalServerError, kind: wapi.KindNotEnoughServers, text: err.Error()}
 	case errors.Is(err, reactor.ErrStopping):

@@ -10,6 +10,7 @@ import (
 	"tahoe/caps"
 	"tahoe/frontends/web/wapi"
 	"tahoe/lafs/grid"
+	"tahoe/lafs/immutable/layout"
 	"tahoe/reactor"
 	"tahoe/storage"
 )
@@ -25,6 +26,7 @@ var failures = []struct {
 	{"no server", fmt.Errorf("upload: %w", grid.ErrNoServers), 500, wapi.KindNotEnoughServers},
 	{"too few shares", fmt.Errorf("download: %w", errLost()), 410, wapi.KindNotEnoughShares},
 	{"malformed", fmt.Errorf("open: %w", caps.ErrMalformed), 400, ""},
+	{"too long", fmt.Errorf("read: %w", layout.ErrTooLong), 400, ""},
 	{"stopping", context.Cause(stopped()), 503, wapi.KindStopping},
 	{"disk full", &fs.PathError{Op: "write", Path: "/secret/place", Err: syscall.ENOSPC}, 507, wapi.KindNoSpace},
 	{"disk broken", &fs.PathError{Op: "write", Path: "/secret/place", Err: syscall.EIO}, 500, ""},

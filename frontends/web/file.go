@@ -75,7 +75,7 @@ func (s *Server) serveFile(w *recorder, r *http.Request, c caps.Read, f File, na
 	switch op {
 	case "", "json", "uri", "readonly-uri":
 	case "info":
-		return badRequest("GET file: t=info is not supported by this version yet")
+		return notYet("pages about a file (t=info) are")
 	default:
 		return badRequest("GET file: bad t=%s", short(op))
 	}

@@ -57,6 +57,7 @@ func (s *Server) logRequest(w *recorder, r *http.Request, rt route, took time.Du
 	case err == nil:
 	case w.gone != nil || r.Context().Err() != nil:
 		attrs = append(attrs, slog.String("cut", "client went away"))
+	case w.status == http.StatusNotImplemented: // nothing is wrong with the node
 	case w.status >= http.StatusInternalServerError || problemOf(err).status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Any("err", err))

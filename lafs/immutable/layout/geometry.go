@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 )
@@ -24,6 +25,9 @@ type Geometry struct {
 	ShareHashes     int // entries in a share hash chain
 }
 
+// ErrTooLong is wrapped by errors about a file of more segments than MaxSegments.
+var ErrTooLong = errors.New("file is too long for this program")
+
 // NewGeometry is the geometry of a file of size bytes, encoded k-of-n in segments of at most maxSegment bytes before
 // rounding up to a multiple of k. An empty file has no shares, so size is at least 1.
 func NewGeometry(k, n int, size, maxSegment int64) (Geometry, error) {
@@ -41,8 +45,8 @@ func NewGeometry(k, n int, size, maxSegment int64) (Geometry, error) {
 func newGeometry(k, n int, size, segment int64) (Geometry, error) {
 	segments := ceilDiv(size, segment)
 	if segments > MaxSegments {
-		return Geometry{}, fmt.Errorf("file of %d bytes has %d segments of %d bytes, over the limit of %d",
-			size, segments, segment, MaxSegments)
+		return Geometry{}, fmt.Errorf("%w: its %d bytes are %d segments of %d bytes, over the limit of %d",
+			ErrTooLong, size, segments, segment, MaxSegments)
 	}
 	tail := roundUp(size-(segments-1)*segment, int64(k))
 	return Geometry{
