@@ -69,7 +69,7 @@ func (s *Server) renewHeld(i storage.Index, l storage.LeaseSecrets, out *storage
 			continue
 		}
 		out.Have = append(out.Have, h.key.share)
-		if err := s.lease(h, l, ownerUploader); err != nil && !errors.Is(err, storage.ErrNoSpace) {
+		if err := full(s.lease(h, l, ownerUploader)); err != nil && !errors.Is(err, storage.ErrNoSpace) {
 			return nil, err
 		}
 	}

@@ -159,6 +159,25 @@ func TestDiskFillsUp(t *testing.T) {
 	noFindings(t, s)
 }
 
+// A disk that is full to the last byte cannot take a lease, and has its shares all the same.
+func TestFullDiskHoldsShares(t *testing.T) {
+	f := &fullDisk{}
+	s := open(t, disk.Config{Dir: t.TempDir(), Step: f.step})
+	if err := upload(t, s, 3, "immutable"); err != nil {
+		t.Fatal(err)
+	}
+	f.filled.Store(true)
+	got, err := s.Allocate(t.Context(), goldenIndex, storage.Allocation{Shares: []storage.ShareNum{3, 4}, Size: 9, Lease: lease(2)})
+	if err != nil || len(got.Have) != 1 || len(got.Writers) != 0 {
+		t.Errorf("got %+v, %v; want share 3, and no writer", got, err)
+	}
+	if err := s.AddLease(t.Context(), goldenIndex, lease(2)); !errors.Is(err, storage.ErrNoSpace) {
+		t.Errorf("adding a lease: got error %v, want %v", err, storage.ErrNoSpace)
+	}
+	f.filled.Store(false)
+	noFindings(t, s)
+}
+
 // A share that could not be synced once is not published by a second sync that finds nothing to do: the system may have
 // dropped what it could not write.
 func TestFailedSyncIsFinal(t *testing.T) {
