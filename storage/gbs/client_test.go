@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"regexp"
@@ -268,6 +269,11 @@ func TestErrorsCrossTheWire(t *testing.T) {
 	err := overTLS(t, refusing{err: errors.New("disk on fire in /secret/place")}, gbs.HandlerConfig{}).AddLease(t.Context(), storage.Index{}, leaseSecrets)
 	if refused, ok := errors.AsType[*gbs.ServerError](err); !ok || refused.Status != 500 || strings.Contains(err.Error(), "fire") {
 		t.Errorf("got %v, want status 500 without the server's inner error", err)
+	}
+	full := fmt.Errorf("%w: %w", storage.ErrNoSpace, &fs.PathError{Op: "write", Path: "/secret/place", Err: errors.New("disk full")})
+	err = overTLS(t, refusing{err: full}, gbs.HandlerConfig{}).AddLease(t.Context(), storage.Index{}, leaseSecrets)
+	if !errors.Is(err, storage.ErrNoSpace) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v, want %v without the names of files", err, storage.ErrNoSpace)
 	}
 }
 

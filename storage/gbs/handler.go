@@ -5,11 +5,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -150,13 +153,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // refuse answers with an error: its status, its word, and a sentence.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status, word := statusOf(err)
-	text := err.Error()
-	if word == "" && r.Context().Err() == nil {
+	text, private := err.Error(), word == "" || namesFile(err)
+	if private && r.Context().Err() == nil {
 		h.cfg.Log.ErrorContext(r.Context(), "storage request", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
-	if word == "" {
+	switch {
+	case word == "":
 		text = "the server had an error, which is in its log"
-	} else {
+	case private:
+		text = errorOf(status, word).Error()
+	}
+	if word != "" {
 		w.Header().Set(headerError, word)
 	}
 	if status == http.StatusMethodNotAllowed {
@@ -169,6 +176,13 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text)
+}
+
+// namesFile says whether err holds the name of a file, which is the operator's business and not the client's.
+func namesFile(err error) bool {
+	_, path := errors.AsType[*fs.PathError](err)
+	_, link := errors.AsType[*os.LinkError](err)
+	return path || link
 }
 
 // readBody reads a CBOR body of at most limit bytes.
