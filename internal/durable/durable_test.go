@@ -123,3 +123,17 @@ func TestFileSteps(t *testing.T) {
 		t.Errorf("got steps %q, want create, copy, truncate", steps.Steps())
 	}
 }
+
+// A file system that cannot sync directories is no reason to keep nothing there.
+func TestSyncDirWhereThereIsNone(t *testing.T) {
+	const dir = "/proc/self" // Linux refuses to sync what lies in it
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("no such file system here")
+	}
+	if err := (durable.FS{}).SyncDir(dir); err != nil {
+		t.Errorf("got %v, want no error", err)
+	}
+	if err := (durable.FS{}).SyncDir(filepath.Join(t.TempDir(), "absent")); err == nil {
+		t.Error("got no error for a directory that is not there")
+	}
+}
