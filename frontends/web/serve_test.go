@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -318,6 +319,39 @@ func TestSlowGridIsNoStall(t *testing.T) {
 		}
 	})
 }
+
+// A refusal reaches a client that is still sending much: its own words, not a connection that breaks.
+func TestRefusalOfAnUploadUnderWay(t *testing.T) {
+	ln := listen(t)
+	stop := serving(t, web.New(fullShelf{}, gridOf{}, web.Config{}), ln)
+	client, err := wapi.NewClient("http://"+ln.Addr().String()+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		_, _, err := client.Put(t.Context(), io.LimitReader(zeros{}, 64<<20), -1, wapi.PutOptions{})
+		if answer, ok := errors.AsType[*wapi.Error](err); !ok || answer.Status != http.StatusInsufficientStorage {
+			t.Errorf("got %v, want status 507", err)
+		}
+	}
+	client.Close()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A fullShelf has no room for anything.
+type fullShelf struct{}
+
+func (fullShelf) Put(context.Context, io.Reader, int64) (caps.Read, error) {
+	return nil, syscall.ENOSPC
+}
+
+func (fullShelf) Open(caps.Cap) (web.File, error) { return nil, errLost() }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // A body that nobody wants does not hold the connection when it does not come.
 func TestStalledUselessBody(t *testing.T) {

@@ -94,7 +94,8 @@ const (
 
 // ignoreBody takes a body that nobody wants off the connection, so that the next request can follow it, for as long as
 // that is cheap. Else nothing more is read from this connection. Without this net/http would read the rest itself, and
-// wait for ever for a client that announces a body and never sends it.
+// wait for ever for a client that announces a body and never sends it. When there is more than we take, http.MaxBytesReader
+// has net/http close the connection gently: a plain close would reset it, and a client that still sends would lose the answer.
 func ignoreBody(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength == 0 {
 		return
@@ -107,8 +108,8 @@ func ignoreBody(w http.ResponseWriter, r *http.Request) {
 	}
 	dog := newWatchdog(ignoreTime, hangUp)
 	dog.begin()
-	_, err := io.CopyN(io.Discard, r.Body, maxIgnored)
-	if !dog.stop() && err != io.EOF {
+	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxIgnored))
+	if !dog.stop() && err != nil {
 		_ = hangUp()
 	}
 }
