@@ -82,7 +82,7 @@ func (c *Client) wrap(ctx context.Context, op string, err error) error {
 // refusal is the error that an answer stands for.
 func refusal(resp *http.Response) error {
 	e := &ServerError{Status: resp.StatusCode, Err: errorOf(resp.StatusCode, resp.Header.Get(headerError))}
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 512))
+	b, _ := io.ReadAll(io.LimitReader(hurried(resp.Body), 512))
 	if resp.Header.Get(headerError) != "" || resp.StatusCode == http.StatusBadRequest {
 		text, _, _ := strings.Cut(string(b), "\n")
 		e.Sentence = strings.Map(printable, strings.ToValidUTF8(text, "\ufffd"))
@@ -128,8 +128,19 @@ func (c *Client) discard(ctx context.Context, k *call) error {
 	if err != nil {
 		return err
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, maxErrorAnswer) // so that the connection can be used again
+	_, _ = io.CopyN(io.Discard, hurried(resp.Body), maxErrorAnswer) // so that the connection can be used again
 	return resp.Body.Close()
+}
+
+// A hurriedReader reads what follows an answer that is understood already: nobody waits long for it.
+type hurriedReader struct{ body io.ReadCloser }
+
+func hurried(body io.ReadCloser) io.Reader { return hurriedReader{body} }
+
+func (h hurriedReader) Read(b []byte) (int, error) {
+	late := time.AfterFunc(farewell, func() { _ = h.body.Close() }) // which ends a Read
+	defer late.Stop()
+	return h.body.Read(b)
 }
 
 // badAnswer is the error for an answer that does not follow the protocol. It must not look like one of the caller's.

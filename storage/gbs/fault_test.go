@@ -531,3 +531,24 @@ func TestOtherAddressesAreTriedBesideASlowOne(t *testing.T) {
 		t.Errorf("Version: %v", err)
 	}
 }
+
+// A server that announces more of an answer than it sends holds up nobody who needs no more of it.
+func TestAnswersThatDoNotEnd(t *testing.T) {
+	for _, status := range []int{http.StatusNoContent, http.StatusNotFound, http.StatusOK} {
+		n := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if status != http.StatusNoContent {
+				w.Header().Set("Content-Length", "100")
+			}
+			w.WriteHeader(status)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}), gbs.ServerConfig{})
+		client := connect(t, n, gbs.ClientConfig{Silence: time.Hour, AnswerTimeout: time.Hour})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		err := client.AddLease(ctx, storage.Index{1}, storage.LeaseSecrets{})
+		if ctx.Err() != nil {
+			t.Errorf("status %d: AddLease waited for the end of the answer: %v", status, err)
+		}
+		cancel()
+	}
+}
