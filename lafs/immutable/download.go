@@ -106,7 +106,7 @@ func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) error {
 func (f *File) fetch(ctx context.Context, block cipher.Block, off, end int64, w io.Writer) error {
 	run, cancel := context.WithCancelCause(ctx)
 	x := &fetch{f: f, block: block, off: off, end: end, ctx: run, cancel: cancel,
-		outer: context.WithoutCancel(ctx), gone: make(map[*share]bool), stalled: make(map[*share]bool)}
+		outer: context.WithoutCancel(ctx), gone: make(map[*share]bool), stalled: make(map[*share]int)}
 	defer x.advisers.Wait()
 	defer x.running.Wait()
 	defer cancel(errReadOver)

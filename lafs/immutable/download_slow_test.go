@@ -169,3 +169,20 @@ func TestShareChangesHands(t *testing.T) {
 		limit(t, 8*time.Second, func() { readAll(t, t.Context(), d.Open(e.chk), e.plain) })
 	})
 }
+
+// A server that was too slow once has another chance when all others only drip.
+func TestSlowIsBetterThanDripping(t *testing.T) {
+	e := encodeFile(t, slowEncoder{k: 1, n: 3, maxSegment: mib}, 2*mib)
+	synctest.Test(t, func(t *testing.T) {
+		w := e.world(t, 3)
+		w.faulty[0].Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpRead, Nth: 1}, Effect: storagetest.Delay(5 * time.Second)})
+		w.faulty[0].Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpRead, Nth: 2}, Effect: storagetest.Delay(5 * time.Second)})
+		for i := 1; i < 3; i++ {
+			w.faulty[i].Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpBuckets}, Effect: storagetest.Delay(time.Millisecond)})
+			w.servers[i] = newUpServer(t, i, dripping{w.faulty[i], time.Second})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		limit(t, 20*time.Second, func() { readAll(t, ctx, w.downloader().Open(e.chk), e.plain) })
+	})
+}

@@ -38,7 +38,7 @@ type fetch struct {
 	search  search
 	lanes   []*lane
 	gone    map[*share]bool // failed in this Read
-	stalled map[*share]bool // kept others waiting in this Read
+	stalled map[*share]int  // kept others waiting in this Read, numbered in that order
 	begun   bool            // lanes may take shares
 	grace   *time.Timer     // lets them begin; nil when that is not needed
 	window  window
@@ -202,12 +202,12 @@ func (x *fetch) count(good func(*share) bool) int {
 func (x *fetch) giveUp() {
 	for _, l := range x.lanes {
 		if l.share != nil && l.still > 0 {
-			x.stalled[l.share] = true
+			x.stall(l.share)
 			x.f.blame(l.share, errStalled)
 		}
 	}
 	e := &NotEnoughSharesError{Need: x.f.chk.Needed()}
-	e.Have = x.count(func(s *share) bool { return x.usable(s) && !x.stalled[s] && len(s.bad) == 0 })
+	e.Have = x.count(func(s *share) bool { return x.usable(s) && x.stalled[s] == 0 && len(s.bad) == 0 })
 	for _, s := range x.search.asked {
 		if a := x.f.answers[s.ID()]; a != nil {
 			e.Asked = append(e.Asked, *a)

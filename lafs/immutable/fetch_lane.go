@@ -31,6 +31,7 @@ type lane struct {
 	age      int                     // looks since the lane took its share or filled a block
 	since    int64                   // the meter then
 	stalls   int                     // shares taken away because they stalled
+	turns    int                     // those of them for another one that had stalled before
 }
 
 // run fills the lane's part of all segments of the range, or ends with the fetch.
@@ -151,13 +152,10 @@ func (x *fetch) candidate(l *lane) *share {
 // A rank orders shares: lower ones are taken first.
 type rank [5]int
 
-// rank prefers shares that did not stall, without faults, of idle servers, that have proved themselves, and that need no decoding, in this
+// rank prefers shares that did not stall or did so long ago, without faults, of idle servers, that have proved themselves, and that need no decoding, in this
 // order. f.mu is held.
 func (x *fetch) rank(s *share) rank {
-	r := rank{0, s.faults, x.load(s), 1, 1}
-	if x.stalled[s] {
-		r[0] = 1
-	}
+	r := rank{x.stalled[s], s.faults, x.load(s), 1, 1}
 	if s.proved() {
 		r[3] = 0
 	}
@@ -227,7 +225,7 @@ func (l *lane) drop(s *share, err error) (over bool) {
 	case corrupt:
 		x.advise(s, p)
 	case errors.Is(err, errStalled):
-		x.stalled[s] = true
+		x.stall(s)
 	default:
 		x.gone[s] = true
 	}

@@ -103,17 +103,42 @@ func (l *lane) stalled() bool {
 		return false
 	}
 	limit := max(looksPerHedge>>l.stalls, 1)
-	return l.still >= limit || l.behind >= 2*limit ||
-		l.age >= 4*limit && l.meter.Load()-l.since < int64(l.age)*leastPerLook
+	return l.still >= limit || l.behind >= 2*limit || l.age >= 4*limit && l.drips()
+}
+
+// drips says whether next to nothing came since the lane took its share or filled a block. f.mu is held.
+func (l *lane) drips() bool { return l.meter.Load()-l.since < int64(l.age)*leastPerLook }
+
+// useless says whether even a share that stalled before may be better than what the lane has: what drips is never given
+// up, and the other may have stalled for no more than a moment. A lane that changes that way waits twice as long each
+// time, so that who is slow gets through.
+func (l *lane) useless() bool {
+	return l.still < looksPerHedge && l.age >= 4*looksPerHedge<<min(l.turns, 16) && l.drips()
+}
+
+// stall notes that s kept others waiting. f.mu is held.
+func (x *fetch) stall(s *share) {
+	x.stalled[s] = 0
+	for _, n := range x.stalled {
+		x.stalled[s] = max(x.stalled[s], n)
+	}
+	x.stalled[s]++
 }
 
 // replace takes the share from a lane that stalls, if there is one that did not stall before; otherwise one is searched
-// for, and the lane keeps its share meanwhile: slow is better than nothing. f.mu is held.
+// for, and the lane keeps its share meanwhile, unless it is useless: slow is better than nothing. f.mu is held.
 func (x *fetch) replace(l *lane) {
-	if c := x.candidate(l); c == nil || x.stalled[c] {
+	c := x.candidate(l)
+	again := c != nil && x.stalled[c] > 0
+	if c == nil || again {
 		x.search.wanted = true
 		x.signal()
+	}
+	if c == nil || again && !l.useless() {
 		return
+	}
+	if again {
+		l.turns++
 	}
 	l.fresh()
 	l.stalls++
