@@ -1,8 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
+	"tahoe/frontends/web/wapi"
 	"tahoe/lafs/grid"
 )
 
@@ -91,4 +95,65 @@ func are(n int) string {
 		return "1 server is"
 	}
 	return fmt.Sprintf("%d servers are", n)
+}
+
+// withMissing adds to the sentence about a lack of shares or servers which servers the node knows but does not reach: with
+// them, the same request may succeed.
+func (s *Server) withMissing(p problem) problem {
+	if p.kind != wapi.KindNotEnoughShares && p.kind != wapi.KindNotEnoughServers {
+		return p
+	}
+	var names []string
+	for _, st := range sorted(s.grid.Statuses()) {
+		if st.State != grid.Connected {
+			names = append(names, cmp.Or(st.Nickname, st.ID.Abbrev()))
+		}
+	}
+	if len(names) == 0 {
+		return p
+	}
+	const most = 12
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	p.text += "; not connected: " + text
+	return p
+}
+
+// sorted puts servers in the order in which people look for them: by nickname, with 2 before 10.
+func sorted(servers []grid.Status) []grid.Status {
+	slices.SortFunc(servers, func(a, b grid.Status) int {
+		return cmp.Or(naturally(a.Nickname, b.Nickname), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	return servers
+}
+
+// naturally compares texts with the numbers in them as numbers.
+func naturally(a, b string) int {
+	for a != "" && b != "" {
+		m, restA := leadingNumber(a)
+		n, restB := leadingNumber(b)
+		if restA != a && restB != b && m != n {
+			return cmp.Compare(m, n)
+		}
+		if restA != a && restB != b {
+			a, b = restA, restB
+			continue
+		}
+		if a[0] != b[0] {
+			break
+		}
+		a, b = a[1:], b[1:]
+	}
+	return strings.Compare(a, b)
+}
+
+// leadingNumber takes up to 18 digits from the front of s.
+func leadingNumber(s string) (n int64, rest string) {
+	i := 0
+	for ; i < len(s) && i < 18 && '0' <= s[i] && s[i] <= '9'; i++ {
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, s[i:]
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"tahoe/frontends/web/wapi"
 	"tahoe/lafs/grid"
@@ -17,8 +15,7 @@ func (s *Server) serveRoot(w *recorder, r *http.Request) error {
 	if err := allow(r, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	servers := s.grid.Statuses()
-	slices.SortFunc(servers, func(a, b grid.Status) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	servers := sorted(s.grid.Statuses())
 	switch t := r.URL.Query().Get("t"); t {
 	case "json":
 		return s.writeJSON(w, r, "application/json; charset=utf-8", welcomeAnswer(servers))

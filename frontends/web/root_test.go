@@ -2,13 +2,18 @@ package web_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"tahoe/frontends/web"
 	"tahoe/frontends/web/wapi"
+	"tahoe/lafs/grid"
 )
 
 func TestWelcomeJSON(t *testing.T) {
@@ -165,5 +170,50 @@ func TestFirstLoadIsSmall(t *testing.T) {
 	}
 	if total > 40_000 {
 		t.Errorf("first load: got %d bytes, want at most 40000", total)
+	}
+}
+
+func TestServersAreSortedAsPeopleCount(t *testing.T) {
+	names := []string{"storage-10", "storage-2", "attic", "storage-1", "storage-02", "", "storage", "9"}
+	g := make(namedGrid, len(names))
+	for i, n := range names {
+		g[i] = grid.Status{ID: grid.ServerID(fmt.Sprintf("v0-%d", i)), Nickname: n}
+	}
+	rec := httptest.NewRecorder()
+	web.New(&shelf{}, g, web.Config{}).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/?t=json", nil))
+	var page wapi.Welcome
+	if err := json.Unmarshal(rec.Body.Bytes(), &page); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range page.Servers {
+		got = append(got, s.Nickname)
+	}
+	if want := []string{"", "9", "attic", "storage", "storage-1", "storage-2", "storage-02", "storage-10"}; !slices.Equal(got, want) {
+		t.Errorf("servers are listed as %q, want %q", got, want)
+	}
+}
+
+type namedGrid []grid.Status
+
+func (g namedGrid) Statuses() []grid.Status { return slices.Clone([]grid.Status(g)) }
+
+// Who gets no file, or cannot store one, is told which servers might help and are not there.
+func TestMissingServersAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		grid gridOf
+		want string
+	}{
+		{"all there", gridOf{servers: 3, connected: 3}, "no server could be asked\n"},
+		{"two missing", gridOf{servers: 3, connected: 1}, "no server could be asked; not connected: server b, server c\n"},
+		{"many missing", gridOf{servers: 15}, ", server l and 3 more\n"},
+	} {
+		s := web.New(&shelf{}, c.grid, web.Config{})
+		rec := httptest.NewRecorder()
+		s.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/uri/"+testCap(t, 100).Encode(), nil))
+		if rec.Code != http.StatusGone || !strings.HasSuffix(rec.Body.String(), c.want) {
+			t.Errorf("%s: %d %q, want 410 and %q", c.name, rec.Code, rec.Body.String(), c.want)
+		}
 	}
 }

@@ -113,7 +113,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if takesBody(r) {
 			ignoreBody(w, r)
 		}
-		writeProblem(rec, r, problemOf(err))
+		writeProblem(rec, r, s.withMissing(problemOf(err)))
 	}
 	s.logRequest(rec, r, rt, s.c.Clock.Now().Sub(start), err)
 	if cut {
