@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // A Hook is called before every system call that changes something, with the call's name and the path. When it
@@ -102,27 +103,35 @@ func (f FS) RemoveAll(path string) error {
 	return os.RemoveAll(path)
 }
 
-// Mkdir makes a directory; one that is there already is no error. It is durable after SyncDir of its parent.
+// Mkdir makes a directory; one that is there already, or a link to one, is no error, and anything else of that name is. It
+// is durable after SyncDir of its parent.
 func (f FS) Mkdir(path string, perm os.FileMode) error {
-	if _, err := os.Lstat(path); err == nil {
-		return nil
+	if err := isDir(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if err := f.step("mkdir", path); err != nil {
 		return err
 	}
-	if err := os.Mkdir(path, perm); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	err := os.Mkdir(path, perm)
+	if errors.Is(err, fs.ErrExist) { // somebody was faster
+		return isDir(path)
 	}
-	return nil
+	return err
+}
+
+// isDir is nil when path is a directory or a link to one.
+func isDir(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: syscall.ENOTDIR}
+	}
+	return err
 }
 
 // MkdirAll makes a directory and its parents up to root, which must be there, and makes none of them durable: SyncPath
 // does, after something has been put into it.
 func (f FS) MkdirAll(root, path string, perm os.FileMode) error {
-	if path == root {
-		return nil
-	}
-	if _, err := os.Lstat(path); err == nil {
+	if path == root || isDir(path) == nil {
 		return nil
 	}
 	if parent := filepath.Dir(path); parent != path {

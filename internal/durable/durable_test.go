@@ -72,6 +72,40 @@ func TestMkdirAllAndSyncPath(t *testing.T) {
 	}
 }
 
+// Only a directory, or a link to one, is a directory.
+func TestMkdirWhereSomethingIs(t *testing.T) {
+	root := t.TempDir()
+	write(t, durable.FS{}, filepath.Join(root, "file"), "x")
+	if err := os.Mkdir(filepath.Join(root, "dir"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	links := true
+	for name, to := range map[string]string{"link": "dir", "link to a file": "file", "link to nothing": "absent"} {
+		links = os.Symlink(filepath.Join(root, to), filepath.Join(root, name)) == nil && links
+	}
+	for _, tc := range []struct {
+		name       string
+		link, good bool
+	}{
+		{"dir", false, true},
+		{"file", false, false},
+		{"link", true, true},
+		{"link to a file", true, false},
+		{"link to nothing", true, false},
+	} {
+		if tc.link && !links {
+			continue // a system that does not let everybody make them
+		}
+		path := filepath.Join(root, tc.name)
+		if err := (durable.FS{}).Mkdir(path, 0o700); (err == nil) != tc.good {
+			t.Errorf("%s: got %v, want no error: %v", tc.name, err, tc.good)
+		}
+		if err := (durable.FS{}).MkdirAll(root, filepath.Join(path, "below"), 0o700); (err == nil) != tc.good {
+			t.Errorf("below %s: got %v, want no error: %v", tc.name, err, tc.good)
+		}
+	}
+}
+
 func TestFailureLeavesNoTemporaryFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
