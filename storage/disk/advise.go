@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"tahoe/internal/durable"
 	"tahoe/storage"
 )
 
@@ -69,5 +71,31 @@ func (s *Server) advisoryPath(c storage.Corruption) (string, error) {
 			return "", fmt.Errorf("corruption advisory: %w", err)
 		}
 		path = base + "-" + strconv.Itoa(k)
+	}
+}
+
+// cleanAdvice removes the advisories that an earlier process did not finish. Anybody who knows the server can have had
+// many written, so only a few names are in memory at once.
+func (s *Server) cleanAdvice() error {
+	d, err := os.Open(s.advice)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	for {
+		entries, err := d.ReadDir(256)
+		for _, e := range entries {
+			if e.Type().IsRegular() && strings.HasSuffix(e.Name(), durable.TempSuffix) {
+				if err := s.fs.Remove(filepath.Join(s.advice, e.Name())); err != nil {
+					return err
+				}
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 }

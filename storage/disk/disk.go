@@ -3,7 +3,7 @@
 //
 //	shares/<2 characters>/<26 characters>/<number>   a share: the index in base32 below its first two characters
 //	shares/incoming/…                                immutable shares that are being written; wiped at the start
-//	corruption-advisories/<time>--<index>-<number>   what clients reported
+//	corruption-advisories/<time>--<index>-<number>   what clients reported; with .tmp behind it, half of that, removed at the start
 //
 // It is for storage nodes. storage/share says what is in a share file.
 //
@@ -136,6 +136,9 @@ func (s *Server) prepare() error {
 		}
 	}
 	if err := s.fs.SyncDir(s.cfg.Dir); err != nil {
+		return err
+	}
+	if err := s.cleanAdvice(); err != nil {
 		return err
 	}
 	if err := s.healLeases(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,6 +67,31 @@ func TestAdvisoryFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "corruption-advisories", name+"-2")); err != nil {
 		t.Errorf("second advisory at the same time: %v", err)
+	}
+}
+
+// An advisory that a crash left half written is gone after the next start; the others stay.
+func TestUnfinishedAdvisoriesAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	open(t, disk.Config{Dir: dir})
+	advice := filepath.Join(dir, "corruption-advisories")
+	const name = "2026-05-09T104000--aaaqeayeaudaocajbifqydiob4-3"
+	for k := range 300 {
+		for _, suffix := range []string{"", ".tmp"} {
+			if err := os.WriteFile(filepath.Join(advice, fmt.Sprint(name, "-", k, suffix)), []byte("report"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	open(t, disk.Config{Dir: dir})
+	entries, err := os.ReadDir(advice)
+	if err != nil || len(entries) != 300 {
+		t.Errorf("got %d files, %v; want the 300 whole ones", len(entries), err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tmp") {
+			t.Errorf("%s is still there", e.Name())
+		}
 	}
 }
 
