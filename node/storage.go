@@ -39,6 +39,9 @@ func (n *Node) openStorage() error {
 			return err
 		}
 	}
+	if err := gbs.RemoveSpools(s.Dir); err != nil {
+		return err
+	}
 	n.children = append(n.children, reactor.Child{Name: "shares", Service: server})
 	handler := gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{
 		SpoolDir: s.Dir, SpoolRoom: server.Free, Now: n.shared.Clock.Now, Log: n.log,

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"tahoe/storage"
@@ -99,8 +102,33 @@ func (b *requestBody) spool(length int64, c HandlerConfig) (*spooled, error) {
 	return b.spoolFile(length, c.SpoolDir)
 }
 
+// What the names of spool files begin and end with.
+const (
+	spoolPrefix = "gbs-"
+	spoolSuffix = ".spool"
+)
+
+// RemoveSpools removes the spool files that an earlier process left in dir, where the system does not take the names of open
+// files away. It is for the start, by the one whose handlers alone spool there.
+func RemoveSpools(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("looking for spool files: %w", err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !e.Type().IsRegular() || !strings.HasPrefix(name, spoolPrefix) || !strings.HasSuffix(name, spoolSuffix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing a spool file: %w", err)
+		}
+	}
+	return nil
+}
+
 func (b *requestBody) spoolFile(length int64, dir string) (*spooled, error) {
-	f, err := os.CreateTemp(dir, "gbs-*.spool")
+	f, err := os.CreateTemp(dir, spoolPrefix+"*"+spoolSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("spooling a request: %w", err)
 	}

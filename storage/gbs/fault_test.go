@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -412,6 +413,37 @@ func TestSpool(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
 		t.Errorf("got %v left, want nothing", left)
+	}
+}
+
+// What a process that was killed left of its spool is removed, and nothing else.
+func TestRemoveSpools(t *testing.T) {
+	dir := t.TempDir()
+	stay := []string{"gbs-1.spool.txt", "my.spool", "shares", "spool-1"}
+	for _, name := range append([]string{"gbs-1.spool", "gbs-4071834.spool"}, stay...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "gbs-2.spool"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := gbs.RemoveSpools(dir); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if want := append([]string{"gbs-1.spool.txt", "gbs-2.spool"}, stay[1:]...); !slices.Equal(got, want) {
+		t.Errorf("got %q left, want %q", got, want)
+	}
+	if err := gbs.RemoveSpools(filepath.Join(dir, "absent")); err == nil {
+		t.Error("got no error for a directory that is not there")
 	}
 }
 

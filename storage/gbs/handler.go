@@ -23,7 +23,7 @@ import (
 
 // HandlerConfig adjusts a Handler. Its zero value works.
 type HandlerConfig struct {
-	SpoolDir   string           // where large read-test-write requests wait, while they are read; "" is os.TempDir
+	SpoolDir   string           // where large read-test-write requests wait, while they are read; "" is os.TempDir; see RemoveSpools
 	SpoolAbove int64            // how much of one stays in memory; 0 is 1 MiB
 	SpoolRoom  func() uint64    // how many bytes are free in SpoolDir; nil: that is not known
 	MaxUploads int              // shares being uploaded at once; 0 is 65536
