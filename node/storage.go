@@ -40,7 +40,7 @@ func (n *Node) openStorage() error {
 		}
 	}
 	if err := gbs.RemoveSpools(s.Dir); err != nil {
-		return err
+		n.log.Warn("storage", "err", err) // they take room, and no more than that
 	}
 	n.children = append(n.children, reactor.Child{Name: "shares", Service: server})
 	handler := gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{

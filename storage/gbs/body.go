@@ -115,16 +115,17 @@ func RemoveSpools(dir string) error {
 	if err != nil {
 		return fmt.Errorf("looking for spool files: %w", err)
 	}
+	var errs []error
 	for _, e := range entries {
 		name := e.Name()
 		if !e.Type().IsRegular() || !strings.HasPrefix(name, spoolPrefix) || !strings.HasSuffix(name, spoolSuffix) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing a spool file: %w", err)
+			errs = append(errs, fmt.Errorf("removing a spool file: %w", err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (b *requestBody) spoolFile(length int64, dir string) (*spooled, error) {
