@@ -11,7 +11,8 @@ import (
 )
 
 // allocate makes room for shares. Shares that the same upload has room for already are among the answer's, so that a client
-// that did not get the answer can ask again.
+// that did not get the answer can ask again. Those that another upload has room for and seems to have given up are taken
+// from it.
 func (h *Handler) allocate(ctx context.Context, r *request) error {
 	if err := r.checkAccept(); err != nil {
 		return err
@@ -24,7 +25,7 @@ func (h *Handler) allocate(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
-	for _, u := range h.uploads.expire() {
+	for _, u := range append(h.uploads.expire(), h.uploads.abandoned(r.index, m.shares, r.upload)...) {
 		_ = u.writer.Abort(ctx) // nothing to do about a writer that does not even want to end
 	}
 	own := h.uploads.own(r.index, m.shares, r.upload, m.size)
@@ -62,7 +63,7 @@ func (h *Handler) writeShare(ctx context.Context, r *request) error {
 	if err := u.begin(ctx); err != nil {
 		return err
 	}
-	defer u.end()
+	defer h.uploads.end(u)
 	missing, err := u.write(ctx, span, h.newBody(r))
 	if err != nil {
 		if isGone(err) {

@@ -42,7 +42,8 @@ type message struct {
 	method, path string
 	header       []string
 	body         string
-	length       int64 // what Content-Length says; 0 is the truth, -1 sends the body in pieces
+	stream       io.Reader // instead of body
+	length       int64     // what Content-Length says; 0 is the truth, -1 sends the body in pieces
 }
 
 type answer struct {
@@ -61,7 +62,10 @@ func (r *raw) send(m message) answer {
 }
 
 func (r *raw) try(m message) (answer, error) {
-	req, err := http.NewRequestWithContext(r.t.Context(), m.method, "https://"+r.node.addr+m.path, io.NopCloser(strings.NewReader(m.body)))
+	if m.stream == nil {
+		m.stream = strings.NewReader(m.body)
+	}
+	req, err := http.NewRequestWithContext(r.t.Context(), m.method, "https://"+r.node.addr+m.path, io.NopCloser(m.stream))
 	if err != nil {
 		return answer{}, err
 	}

@@ -38,11 +38,14 @@ func (u *upload) begin(ctx context.Context) error {
 	}
 }
 
-func (u *upload) end() { <-u.turn }
+// abandonedAfter is how long an upload must have been left alone before another client may take its share. A client that
+// lives goes on, or comes back after a broken connection, much sooner; the one that comes after a client that was killed is
+// not to wait for as long as writers are kept.
+const abandonedAfter = 2 * time.Minute
 
 // uploads is the table of shares that are being uploaded. An entry vanishes when its share is complete or aborted, when
 // its writer says that it is no longer open, and, when nobody touched it for longer than any server keeps a writer, at
-// the next allocation. The table has a bounded number of entries: no room in it is no room on the server.
+// the next allocation; at one that wants this share for another upload, it need not have been left alone for that long. The table has a bounded number of entries: no room in it is no room on the server.
 type uploads struct {
 	limit int
 	idle  time.Duration
@@ -85,9 +88,24 @@ func (t *uploads) find(key uploadKey, secret uploadSecret) (*upload, error) {
 	if !u.secret.equal(secret) {
 		return nil, fmt.Errorf("share %d of %s is being uploaded with another upload secret: %w", key.share, key.index.Abbrev(), storage.ErrBadSecret)
 	}
-	u.used = t.now()
-	t.order.MoveToBack(u.elem)
+	t.touch(u)
 	return u, nil
+}
+
+// touch notes that u is in use. Its caller holds t.mu.
+func (t *uploads) touch(u *upload) {
+	if u.elem != nil {
+		u.used = t.now()
+		t.order.MoveToBack(u.elem)
+	}
+}
+
+// end gives the turn back that begin took. A write may have taken long, and its client have the next one ready.
+func (t *uploads) end(u *upload) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.touch(u)
+	<-u.turn
 }
 
 // own returns which of shares are being uploaded with this secret and size.
@@ -133,6 +151,23 @@ func (t *uploads) expire() []*upload {
 			break
 		}
 		if len(u.turn) == 0 {
+			t.drop(u)
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// abandoned takes out and returns the uploads of these shares that have another secret, that nobody is writing, and that
+// nobody touched for abandonedAfter.
+func (t *uploads) abandoned(i storage.Index, shares []storage.ShareNum, secret uploadSecret) []*upload {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []*upload
+	before := t.now().Add(-abandonedAfter)
+	for _, n := range shares {
+		u := t.byKey[uploadKey{i, n}]
+		if u != nil && !u.secret.equal(secret) && len(u.turn) == 0 && !u.used.After(before) {
 			t.drop(u)
 			out = append(out, u)
 		}
