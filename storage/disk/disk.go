@@ -26,6 +26,7 @@
 package disk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,7 @@ type Config struct {
 	Application   string   // name and version of the program; "tahoe" when empty
 	ReservedSpace uint64   // bytes of the file system that are left free
 	ReadOnly      bool     // no new immutable shares; mutable ones may still change, and leases be added
+	MaxWriters    int      // shares being uploaded at once; 0 is half as many as the process may have files open, and at most 65536
 	Discard       bool     // throw the data of immutable shares away, for measuring: they read as zero bytes
 	Log           *slog.Logger
 
@@ -117,9 +119,8 @@ func Open(c Config) (*Server, error) {
 	if s.cfg.Free == nil {
 		s.cfg.Free = freeSpace
 	}
-	if s.cfg.Application == "" {
-		s.cfg.Application = "tahoe"
-	}
+	s.cfg.Application = cmp.Or(s.cfg.Application, "tahoe")
+	s.cfg.MaxWriters = cmp.Or(s.cfg.MaxWriters, int(min(descriptors()/2, 1<<16)))
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("open storage directory: %w", err)
 	}

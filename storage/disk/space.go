@@ -65,10 +65,14 @@ func less(a, b uint64) uint64 { return a - min(a, b) }
 
 // reserve takes size bytes of free, which is what the file system had, for w, and registers w. It says whether there
 // was room and nobody else is writing the share.
+//
+// Each writer has its file open until it ends, for clients that may be silent for half an hour, so their number is bounded
+// here, before another file is opened, by the descriptors that the process has. To open the file for each Write alone would
+// need no bound, but a sync by another descriptor than the one that wrote may not hear of a failed write.
 func (s *Server) reserve(w *writer, free uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.writers[w.key] != nil || s.cfg.ReadOnly {
+	if s.writers[w.key] != nil || s.cfg.ReadOnly || len(s.writers) >= s.cfg.MaxWriters {
 		return false
 	}
 	if free != math.MaxUint64 && uint64(w.size) > less(less(free, s.cfg.ReservedSpace), s.allocated) {

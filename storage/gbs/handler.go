@@ -26,7 +26,7 @@ type HandlerConfig struct {
 	SpoolDir   string           // where large read-test-write requests wait, while they are read; "" is os.TempDir; see RemoveSpools
 	SpoolAbove int64            // how much of one stays in memory; 0 is 1 MiB
 	SpoolRoom  func() uint64    // how many bytes are free in SpoolDir; nil: that is not known
-	MaxUploads int              // shares being uploaded at once; 0 is 65536
+	MaxUploads int              // shares being uploaded at once; 0 is 65536, which bounds memory: the storage server bounds what else a writer takes
 	UploadIdle time.Duration    // after which an upload that nobody touches is aborted; 0 is 35 minutes
 	Silence    time.Duration    // how long a client may keep a request waiting for bytes; 0 is 2 minutes
 	Now        func() time.Time // nil is time.Now
