@@ -26,7 +26,7 @@ func (f Finding) String() string { return f.Path + ": " + f.Err.Error() }
 var (
 	ErrStray      = errors.New("does not belong here")
 	ErrLeftover   = errors.New("left over by a process that died; the next start removes it")
-	ErrUnfinished = errors.New("a lease was being added when the process died; the next start removes it")
+	ErrUnfinished = errors.New("bytes behind the leases, of a lease that was being added when a process died; the share is whole")
 )
 
 // Audit walks the storage directory and yields everything that is wrong: files that are no shares or are cut short,

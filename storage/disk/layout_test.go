@@ -253,3 +253,36 @@ func TestUnfinishedLeaseIsCutOff(t *testing.T) {
 		t.Errorf("got %d bytes, %v; want the %d from before", len(after), err, len(before))
 	}
 }
+
+// A share behind which the original left two leases half added is there, and new leases take their place.
+func TestShareWithStrayBytes(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, disk.Config{Dir: dir})
+	if err := upload(t, s, 1, "good"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, goldenDir, "1")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(whole, bytes.Repeat([]byte{0xee}, 2*72)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for k := range byte(2) {
+		if got := content(t, s)[1]; got != "good" {
+			t.Errorf("with %d new leases: got %q, want the data alone", k, got)
+		}
+		if f := slices.Collect(s.Audit(t.Context())); len(f) != 1 || f[0].Err != disk.ErrUnfinished {
+			t.Errorf("with %d new leases: got findings %v, want the stray bytes", k, f)
+		}
+		if err := s.AddLease(t.Context(), goldenIndex, lease(50+k)); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, disk.Config{Dir: dir})
+	}
+	if got, err := s.Leases(goldenIndex, 1); len(got) != 3 || err != nil {
+		t.Errorf("got %d leases, %v; want 3", len(got), err)
+	}
+	noFindings(t, s)
+}

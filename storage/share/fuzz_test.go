@@ -17,6 +17,7 @@ import (
 func FuzzImmutable(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x02\x00\x00\x00\x05\x00\x00\x00\x00hello"))
 	f.Add(append([]byte("\x00\x00\x00\x01\x00\x00\x00\x05\x00\x00\x00\x01hello"), make([]byte, 80)...))
+	f.Add(append([]byte("\x00\x00\x00\x02\x00\x00\x00\x05\x00\x00\x00\x01hello"), make([]byte, 3*72)...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := share.ParseImmutable(b, int64(len(b)))
 		if err != nil {

@@ -18,8 +18,8 @@ type Immutable struct {
 	Version Version
 	Size    int64 // of the data
 	Leases  uint32
-	// Unfinished is how many bytes lie behind the leases: a lease that was being added when the process died. They are
-	// at most as many as a lease has, mean nothing, and the next lease is written over them.
+	// Unfinished is how many bytes lie behind the leases: leases that were being added when their process died. They mean
+	// nothing, and the next lease is written over the first of them.
 	Unfinished int64
 }
 
@@ -45,8 +45,11 @@ func (c Immutable) FileSize() int64 { return c.LeaseAt(c.Leases) }
 // ParseImmutable reads the header of a container that lies in a file of fileSize bytes. header is the beginning of
 // that file.
 //
-// The original takes the size of the data from the file's size and the number of leases, and nothing else. Here the
-// size in the header counts where it can: so a lease that was being added by a process that died is told from data.
+// The original takes the size of the data from the file's size and the number of leases, and nothing else: what a lease
+// that was being added by a process that died leaves behind becomes the end of the data, where no reader looks. Here the
+// size in the header counts where it can, and such bytes, however many, are told from data. Where the header cannot say the
+// size, because it is 2^32-1 or more, nothing tells them apart, and they count as data as they do for the original: so none
+// of the data is lost, and no lease is written over it.
 func ParseImmutable(header []byte, fileSize int64) (Immutable, error) {
 	if len(header) < ImmutableHeaderSize || fileSize < ImmutableHeaderSize {
 		return Immutable{}, corrupt("%d bytes are too few for an immutable share", min(int64(len(header)), fileSize))
@@ -62,14 +65,16 @@ func ParseImmutable(header []byte, fileSize int64) (Immutable, error) {
 	if bySize < 0 {
 		return Immutable{}, corrupt("file of %d bytes has no room for its %d leases", fileSize, c.Leases)
 	}
-	field := int64(binary.BigEndian.Uint32(header[4:]))
-	switch {
-	case bySize >= field && bySize-field <= ImmutableLeaseSize && field < math.MaxUint32:
-		c.Size, c.Unfinished = field, bySize-field
-	case bySize >= math.MaxUint32 && (field == math.MaxUint32 || field == bySize&math.MaxUint32):
-		c.Size = bySize // a size that does not fit is stored as 2^32-1, and long ago was stored modulo 2^32
-	default:
+	const saturated = math.MaxUint32
+	switch field := int64(binary.BigEndian.Uint32(header[4:])); {
+	case bySize < field:
 		return Immutable{}, corrupt("header says %d bytes of data, file has %d", field, bySize)
+	case field == saturated:
+		c.Size = bySize
+	default:
+		// Long ago, a size that does not fit was stored modulo 2^32. Nobody leaves 2^32 bytes of leases behind.
+		c.Unfinished = (bySize - field) & math.MaxUint32
+		c.Size = bySize - c.Unfinished
 	}
 	return c, nil
 }

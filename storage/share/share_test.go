@@ -159,11 +159,18 @@ func TestParseImmutable(t *testing.T) {
 		{name: "no data", header: "00000002 00000000 00000001", fileSize: 12 + 72, size: 0},
 		{name: "lease half added", header: "00000002 00000005 00000001", fileSize: 17 + 72 + 30, size: 5, unfinished: 30},
 		{name: "lease not counted", header: "00000002 00000005 00000001", fileSize: 17 + 72 + 72, size: 5, unfinished: 72},
+		{name: "two leases not counted", header: "00000002 00000005 00000001", fileSize: 17 + 72 + 144, size: 5, unfinished: 144},
+		{name: "one and a half", header: "00000002 00000005 00000002", fileSize: 17 + 144 + 108, size: 5, unfinished: 108},
+		{name: "one byte more than a lease", header: "00000002 00000005 00000001", fileSize: 17 + 72 + 73, size: 5, unfinished: 73},
+		{name: "nearly 2^32, lease half added", header: "00000002 fffffffe 00000001", fileSize: 12 + math.MaxUint32 - 1 + 72 + 30, size: math.MaxUint32 - 1, unfinished: 30},
+		{name: "huge, lease half added", header: "00000002 ffffffff 00000001", fileSize: 12 + huge + 72 + 30, size: huge + 30},
+		{name: "huge, two leases not counted", header: "00000002 ffffffff 00000001", fileSize: 12 + huge + 72 + 144, size: huge + 144},
+		{name: "huge, of long ago, lease half added", header: "00000001 00000007 00000001", fileSize: 12 + huge + 7 + 72 + 30, size: huge + 7, unfinished: 30},
+		{name: "huge, cut short", header: "00000002 ffffffff 00000000", fileSize: 12 + math.MaxUint32 - 1, bad: true},
 		{name: "huge", header: "00000002 ffffffff 00000001", fileSize: 12 + huge + 72, size: huge},
 		{name: "huge, of long ago", header: "00000001 00000000 00000001", fileSize: 12 + huge + 72, size: huge},
 		{name: "size that just does not fit", header: "00000002 ffffffff 00000000", fileSize: 12 + math.MaxUint32, size: math.MaxUint32},
 		{name: "cut short", header: "00000002 00000005 00000001", fileSize: 17 + 71, bad: true},
-		{name: "too long", header: "00000002 00000005 00000001", fileSize: 17 + 72 + 73, bad: true},
 		{name: "more leases than bytes", header: "00000002 00000005 ffffffff", fileSize: 1000, bad: true},
 		{name: "version 0", header: "00000000 00000005 00000000", fileSize: 17, bad: true},
 		{name: "version 3", header: "00000003 00000005 00000000", fileSize: 17, bad: true},
@@ -180,6 +187,25 @@ func TestParseImmutable(t *testing.T) {
 		if err != nil || got.Size != c.size || got.Unfinished != c.unfinished || got.FileSize()+got.Unfinished != c.fileSize {
 			t.Errorf("%s: got %+v, %v; want %d bytes and %d unfinished", c.name, got, err, c.size, c.unfinished)
 		}
+	}
+}
+
+// Leases that are added to a share with stray bytes behind it change none of its data, and take the place of the strays.
+func TestLeaseOverStrayBytes(t *testing.T) {
+	c := share.NewImmutable(5)
+	f := &memory{append(append(c.Header(), "hello"...), bytes.Repeat([]byte{0xee}, 144)...)}
+	for k := range byte(4) {
+		now, err := share.ParseImmutable(f.b, int64(len(f.b)))
+		must(t, err)
+		if want := max(0, 144-int64(k)*share.ImmutableLeaseSize); now.Size != 5 || now.Leases != uint32(k) || now.Unfinished != want {
+			t.Errorf("after %d leases: got %+v, want 5 bytes and %d unfinished", k, now, want)
+		}
+		patches, err := now.PlanLease(f, share.NewLease(now.Version, 1, secrets(k, k), time.Unix(5, 0), [20]byte{}), secrets(k, k))
+		must(t, err)
+		f.apply(patches)
+	}
+	if !bytes.Equal(f.b[share.ImmutableHeaderSize:][:5], []byte("hello")) || bytes.Contains(f.b, []byte{0xee}) {
+		t.Errorf("got %x, want the data and leases", f.b)
 	}
 }
 
