@@ -13,7 +13,7 @@ import (
 const treeChunk = 1024
 
 // A shareStream is one share, from its header to its UEB, as it comes out of the pipeline. It belongs to the one
-// goroutine that reads it, but for busy and moves, by which others see whether that one gets on.
+// goroutine that reads it, but for busy and taken, by which others see whether that one gets on.
 type shareStream struct {
 	p     *pipeline
 	share int
@@ -25,7 +25,7 @@ type shareStream struct {
 	err     error
 
 	busy  atomic.Bool  // false while the stream waits for the pipeline
-	moves atomic.Int64 // pieces handed out
+	taken atomic.Int64 // bytes handed out
 }
 
 // tailState says what is left of a share after its blocks.
@@ -89,7 +89,7 @@ func (s *shareStream) WriteTo(w io.Writer) (int64, error) {
 // took uses up n bytes of the current piece.
 func (s *shareStream) took(n int) {
 	s.rest = s.rest[n:]
-	s.moves.Add(1)
+	s.taken.Add(int64(n))
 	s.p.meter.pushed(int64(n))
 	if len(s.rest) == 0 && s.inBlock {
 		s.inBlock = false

@@ -6,25 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-	"time"
 
 	"tahoe/lafs/immutable/happiness"
 	"tahoe/storage"
 )
 
-const (
-	// DefaultStall is how long the write of one share may make no progress before it is given up. All shares advance
-	// together, so one that hangs holds up the others for that long.
-	DefaultStall = 30 * time.Second
-
-	// stallChecks is how many times in that time progress is looked at.
-	stallChecks = 8
-)
-
-var (
-	errWriteStalled    = errors.New("took no data for too long")
-	errWriteIncomplete = errors.New("took all data and says that some is missing")
-)
+var errWriteIncomplete = errors.New("took all data and says that some is missing")
 
 // A pusher sends shares to their servers, while nobody else uses the placer.
 type pusher struct {
@@ -33,8 +20,10 @@ type pusher struct {
 	pipe   *pipeline
 	size   int64 // of a share
 
-	mu     sync.Mutex         // guards shares, and the placer's servers
-	shares map[int]*candidate // being written, or written; not those that were lost
+	mu        sync.Mutex          // guards what follows, and the placer's servers
+	shares    map[int]*candidate  // being written, or written; not those that were lost
+	writes    map[int]*shareWrite // under way, by share
+	busyLooks int                 // how many writes the looks of the watcher saw busy, all in all
 }
 
 // push writes all shares, and closes them when all are written. It fails as soon as too few are left to be happy. A share
@@ -42,23 +31,36 @@ type pusher struct {
 func (p *pusher) push(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	for _, step := range []func(context.Context, int, *candidate) error{p.write, p.close} {
-		var wg sync.WaitGroup
-		for share, x := range p.left() {
-			wg.Go(func() {
-				if err := step(ctx, share, x); err != nil && ctx.Err() == nil {
-					if fatal := p.lose(share, x, err); fatal != nil {
-						cancel(fatal)
-					}
-				}
-			})
-		}
-		wg.Wait()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	if err := p.writeAll(ctx, cancel); err != nil {
+		return err
 	}
-	return nil
+	return p.each(ctx, cancel, p.close)
+}
+
+// writeAll writes all shares, and watches them.
+func (p *pusher) writeAll(ctx context.Context, fail context.CancelCauseFunc) error {
+	watched, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { p.watching(watched) })
+	defer watcher.Wait()
+	defer stop()
+	return p.each(ctx, fail, p.write)
+}
+
+// each does a step for every share that is not lost, at once.
+func (p *pusher) each(ctx context.Context, fail context.CancelCauseFunc, step func(context.Context, int, *candidate) error) error {
+	var wg sync.WaitGroup
+	for share, x := range p.left() {
+		wg.Go(func() {
+			if err := step(ctx, share, x); err != nil && ctx.Err() == nil {
+				if fatal := p.lose(share, x, err); fatal != nil {
+					fail(fatal)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
 }
 
 // left is a copy of the shares that are not lost.
@@ -72,20 +74,13 @@ func (p *pusher) left() map[int]*candidate {
 func (p *pusher) write(ctx context.Context, share int, x *candidate) error {
 	defer p.pipe.ring.leave(share)
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := p.pipe.stream(share)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		p.watch(ctx, s, cancel)
-	}()
-	defer func() {
-		cancel(nil)
-		<-watched
-	}()
-	missing, err := x.writers[share].Write(ctx, storage.Span{Offset: 0, Size: p.size}, s)
+	defer cancel(nil)
+	w := &shareWrite{share: share, stream: p.pipe.stream(share), cancel: cancel}
+	defer p.enter(w)()
+	missing, err := x.writers[share].Write(ctx, storage.Span{Offset: 0, Size: p.size}, w.stream)
 	switch {
-	case err != nil && errors.Is(context.Cause(ctx), errWriteStalled):
-		return errWriteStalled
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
 	case err != nil:
 		return err
 	case len(missing) > 0:
@@ -94,26 +89,18 @@ func (p *pusher) write(ctx context.Context, share int, x *candidate) error {
 	return nil
 }
 
-// watch gives up a write that makes no progress, though there is something to write.
-func (p *pusher) watch(ctx context.Context, s *shareStream, cancel context.CancelCauseFunc) {
-	tick := time.NewTicker(p.c.Stall / stallChecks)
-	defer tick.Stop()
-	idle, seen := 0, int64(-1)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		moves := s.moves.Load()
-		if !s.busy.Load() || moves != seen {
-			idle, seen = 0, moves
-			continue
-		}
-		if idle++; idle >= stallChecks {
-			cancel(errWriteStalled)
-			return
-		}
+// enter has the watcher look at w until leave is called.
+func (p *pusher) enter(w *shareWrite) (leave func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.writes == nil {
+		p.writes = map[int]*shareWrite{}
+	}
+	p.writes[w.share] = w
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.writes, w.share)
 	}
 }
 
@@ -129,16 +116,24 @@ func (p *pusher) lose(share int, x *candidate, err error) error {
 	if failed := p.pipe.ring.failure(); failed != nil {
 		return failed
 	}
-	p.c.Log.Warn("lost a share during upload", "server", x.Name(), "index", p.placer.index.Abbrev(), "share", share, "error", err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.shares, share)
-	x.err = fmt.Errorf("share %d: %w", share, err)
+	if p.shares[share] == nil { // the watcher dropped it
+		return nil
+	}
+	p.dropLocked(share, x, err)
 	plan := p.planLocked()
 	if p.placer.happiness(plan) >= p.placer.enc.Happy {
 		return nil
 	}
 	return p.placer.unhappy(plan)
+}
+
+// dropLocked takes a share out. p.mu is held.
+func (p *pusher) dropLocked(share int, x *candidate, err error) {
+	p.c.Log.Warn("lost a share during upload", "server", x.Name(), "index", p.placer.index.Abbrev(), "share", share, "error", err)
+	delete(p.shares, share)
+	x.err = fmt.Errorf("share %d: %w", share, err)
 }
 
 // planLocked is where shares are written. p.mu is held.
