@@ -340,26 +340,6 @@ func TestSniff(t *testing.T) {
 	}
 }
 
-func TestConnectionLimit(t *testing.T) {
-	n := serve(t, &scripted{status: 204}, gbs.ServerConfig{MaxConns: 1})
-	c := connect(t, n, gbs.ClientConfig{})
-	if err := c.AddLease(t.Context(), storage.Index{}, leaseSecrets); err != nil {
-		t.Fatal(err)
-	}
-	second := connect(t, n, gbs.ClientConfig{})
-	if err := second.AddLease(t.Context(), storage.Index{}, leaseSecrets); err == nil {
-		t.Error("got no error on the second connection, want that it is closed")
-	}
-	_ = c.Close()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if err := second.AddLease(t.Context(), storage.Index{}, leaseSecrets); err == nil {
-			break
-		} else if time.Now().After(end) {
-			t.Fatalf("got %v, want the place of the closed connection", err)
-		}
-	}
-}
-
 // A server that stops lets a request under way finish.
 func TestStopFinishes(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})

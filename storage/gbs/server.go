@@ -21,7 +21,7 @@ type ServerConfig struct {
 	// Nil refuses them with a sentence.
 	OnFoolscap func(c net.Conn)
 
-	MaxConns int           // connections at once, others are closed; 0 is 4096
+	MaxConns int           // connections at once: a new one takes the place of one that is idle, or is closed; 0 is 4096
 	Decide   time.Duration // in which a new connection must say what it speaks, and shake hands; 0 is 30 seconds
 	Header   time.Duration // in which a request's headers must arrive; 0 is 30 seconds
 	Idle     time.Duration // how long a connection may wait for its next request; 0 is 24 hours, since waiting costs nothing
@@ -38,8 +38,8 @@ type Server struct {
 	cfg  ServerConfig
 	http *http.Server
 
-	ready chan net.Conn // connections that have shaken hands
-	slots chan struct{} // one for each open connection
+	ready  chan net.Conn // connections that have shaken hands
+	places *places
 }
 
 // NewServer makes a server for the connections that ln accepts. It proves with cert who it is.
@@ -53,6 +53,7 @@ func NewServer(ln net.Listener, cert tls.Certificate, h http.Handler, c ServerCo
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	places := newPlaces(c.MaxConns)
 	return &Server{
 		ln:  ln,
 		tls: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true},
@@ -62,12 +63,13 @@ func NewServer(ln net.Listener, cert tls.Certificate, h http.Handler, c ServerCo
 			ReadHeaderTimeout: c.Header,
 			IdleTimeout:       c.Idle,
 			MaxHeaderBytes:    16 << 10,
+			ConnState:         places.changed,
 			ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
 
 			DisableGeneralOptionsHandler: true, // it would answer those who do not know the swissnum, and keep their connections
 		},
-		ready: make(chan net.Conn),
-		slots: make(chan struct{}, c.MaxConns),
+		ready:  make(chan net.Conn),
+		places: places,
 	}
 }
 
@@ -106,6 +108,7 @@ func (s *Server) finish() {
 // accept takes connections until the listener ends.
 func (s *Server) accept(ctx context.Context, wg *sync.WaitGroup) error {
 	var delay time.Duration
+	var warned time.Time
 	for {
 		c, err := s.ln.Accept()
 		if ctx.Err() != nil {
@@ -125,7 +128,14 @@ func (s *Server) accept(ctx context.Context, wg *sync.WaitGroup) error {
 			continue
 		}
 		delay = 0
-		s.take(ctx, c, wg)
+		if s.take(ctx, c, wg) {
+			continue
+		}
+		_ = c.Close()
+		if now := time.Now(); now.Sub(warned) >= time.Minute { // there may be thousands
+			warned = now
+			s.cfg.Log.WarnContext(ctx, "too many storage connections", "limit", s.cfg.MaxConns)
+		}
 	}
 }
 
@@ -138,34 +148,34 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// take starts to serve a connection, unless there are too many.
-func (s *Server) take(ctx context.Context, c net.Conn, wg *sync.WaitGroup) {
-	select {
-	case s.slots <- struct{}{}:
-	default:
-		s.cfg.Log.WarnContext(ctx, "too many storage connections", "limit", s.cfg.MaxConns)
-		_ = c.Close()
-		return
+// take starts to serve a connection, unless there are too many that are busy.
+func (s *Server) take(ctx context.Context, c net.Conn, wg *sync.WaitGroup) bool {
+	victim, ok := s.places.take()
+	if !ok {
+		return false
+	}
+	if victim != nil {
+		wg.Go(func() { _ = victim.Close() }) // which says farewell, and that may take seconds
 	}
 	tuneSocket(c)
-	counted := &countedConn{Conn: c, slots: s.slots}
+	counted := &countedConn{Conn: c, leave: sync.OnceFunc(s.places.leave)}
 	wg.Go(func() {
 		if err := s.begin(ctx, counted); err != nil {
 			_ = counted.Close()
 			s.cfg.Log.DebugContext(ctx, "storage connection", "from", c.RemoteAddr(), "err", err)
 		}
 	})
+	return true
 }
 
-// A countedConn gives its slot back when it is closed.
+// A countedConn gives its place back when it is closed.
 type countedConn struct {
 	net.Conn
-	once  sync.Once
-	slots chan struct{}
+	leave func()
 }
 
 func (c *countedConn) Close() error {
-	c.once.Do(func() { <-c.slots })
+	c.leave()
 	return c.Conn.Close()
 }
 
