@@ -45,6 +45,18 @@ func (b *Budget) Acquire(ctx context.Context, n int64) (release func(), err erro
 	return sync.OnceFunc(func() { b.give(n) }), nil
 }
 
+// TryAcquire takes n bytes if they are there and nobody waits; it overtakes no one.
+func (b *Budget) TryAcquire(n int64) (release func(), ok bool) {
+	n = max(n, 0)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.waiters.Len() > 0 || n > b.total-b.used {
+		return nil, false
+	}
+	b.used += n
+	return sync.OnceFunc(func() { b.give(n) }), true
+}
+
 // enqueue takes n bytes and returns nil, or returns the place in the queue.
 func (b *Budget) enqueue(n int64) *list.Element {
 	b.mu.Lock()

@@ -237,3 +237,37 @@ func BenchmarkPool(b *testing.B) {
 		}
 	}
 }
+
+func TestTryAcquireOvertakesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := reactor.NewBudget(10)
+		release, ok := b.TryAcquire(6)
+		if !ok || b.InUse() != 6 {
+			t.Fatalf("got %v with %d in use, want 6 in use", ok, b.InUse())
+		}
+		for _, n := range []int64{5, 11, 1 << 62} {
+			if _, ok := b.TryAcquire(n); ok {
+				t.Errorf("got %d of 4", n)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = b.Acquire(ctx, 5) })
+		synctest.Wait()
+		if _, ok := b.TryAcquire(1); ok {
+			t.Error("overtook somebody who waits")
+		}
+		cancel()
+		wg.Wait()
+		last, ok := b.TryAcquire(4)
+		if !ok || b.InUse() != 10 {
+			t.Errorf("got %v with %d in use, want 10 in use", ok, b.InUse())
+		}
+		last()
+		release()
+		release()
+		if b.InUse() != 0 {
+			t.Errorf("%d left over", b.InUse())
+		}
+	})
+}
