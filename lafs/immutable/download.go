@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,6 +34,7 @@ type DownloaderConfig struct {
 // A Downloader reads CHK files.
 type Downloader struct {
 	DownloaderConfig
+	small *reactor.Budget // for small reads, which wait for no large one
 }
 
 // NewDownloader makes a Downloader.
@@ -44,7 +46,7 @@ func NewDownloader(c DownloaderConfig) *Downloader {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Downloader{c}
+	return &Downloader{c, reactor.NewBudget(smallBudget)}
 }
 
 func orDefault[T comparable](v *T, value T) {
@@ -69,6 +71,7 @@ type File struct {
 	segments []taghash.Hash // leaves of the ciphertext hash tree; nil until they are known
 	shares   []*share
 	answers  map[grid.ServerID]*Answer // what each server said last
+	fetches  int                       // under way
 }
 
 // Open makes a File of a capability. It asks nobody.
@@ -99,16 +102,23 @@ func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("make cipher: %w", err)
 	}
-	return f.fetch(ctx, block, off, off+n, w)
+	return f.read(ctx, block, off, off+n, w)
 }
 
-// fetch runs one Read from start to end, and owns every goroutine of it.
-func (f *File) fetch(ctx context.Context, block cipher.Block, off, end int64, w io.Writer) error {
-	run, cancel := context.WithCancelCause(ctx)
-	x := &fetch{f: f, block: block, off: off, end: end, ctx: run, cancel: cancel,
-		outer: context.WithoutCancel(ctx), gone: make(map[*share]bool), stalled: make(map[*share]int)}
-	defer x.advisers.Wait()
-	defer x.running.Wait()
-	defer cancel(errReadOver)
-	return x.run(w)
+// read runs as many fetches as one Read takes: one, unless its writer is slow and others want the memory. Then it goes on
+// behind them, from where it was.
+func (f *File) read(ctx context.Context, block cipher.Block, off, end int64, w io.Writer) error {
+	var advisers sync.WaitGroup
+	defer advisers.Wait()
+	stalled := make(map[*share]int)
+	piece := make([]byte, min(end-off, pieceSize))
+	for first := true; ; first = false {
+		run, cancel := context.WithCancelCause(ctx)
+		x := &fetch{f: f, block: block, off: off, end: end, ctx: run, cancel: cancel, outer: context.WithoutCancel(ctx),
+			advisers: &advisers, gone: make(map[*share]bool), stalled: stalled, again: !first}
+		written, err := x.run(w, piece)
+		if off += written; !errors.Is(err, errYield) {
+			return err
+		}
+	}
 }

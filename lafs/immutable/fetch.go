@@ -11,6 +11,7 @@ import (
 
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable/layout"
+	"tahoe/reactor"
 	"tahoe/storage"
 )
 
@@ -23,7 +24,7 @@ import (
 // goroutine writes finished segments in order. A searcher asks servers while lanes want for shares, a watcher notices
 // what stands still.
 //
-// Memory, taken from the budget at once: window × (segment + what of k blocks has to lie beside it) and the hash trees.
+// What it holds of the budget, and when it gives that back, is told in fetch_memory.go.
 type fetch struct {
 	f        *File
 	block    cipher.Block
@@ -32,7 +33,9 @@ type fetch struct {
 	cancel   context.CancelCauseFunc
 	outer    context.Context // the caller's, but without its end: for advice
 	running  sync.WaitGroup
-	advisers sync.WaitGroup
+	advisers *sync.WaitGroup // the Read's
+	budget   *reactor.Budget // where its memory is from
+	again    bool            // the Read has yielded before
 
 	// What follows is guarded by f.mu.
 	search  search
@@ -43,6 +46,7 @@ type fetch struct {
 	grace   *time.Timer     // lets them begin; nil when that is not needed
 	window  window
 	watch   watch
+	held    []func() // give back the memory: first what every fetch needs, then each slot but one
 }
 
 var (
@@ -50,40 +54,40 @@ var (
 	errStalled  = errors.New("no answer in time")
 )
 
-func (x *fetch) run(w io.Writer) error {
+// run fetches and writes, by way of piece, and says how much it wrote. It owns every goroutine of the fetch.
+func (x *fetch) run(w io.Writer, piece []byte) (written int64, err error) {
+	defer x.cancel(errReadOver)
 	f := x.f
 	g, err := x.expected()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	f.d.Servers.Settle(x.ctx, f.chk.Total())
-	release, err := f.d.Budget.Acquire(x.ctx, x.memory(g))
-	if err != nil {
-		return err
+	if err := x.hold(g); err != nil {
+		return 0, err
 	}
-	defer func() {
-		x.cancel(errReadOver)
-		x.running.Wait()
-		release()
-	}()
-
+	var closing sync.WaitGroup
+	defer x.giveBack() // what was taken after the end
+	defer closing.Wait()
+	defer x.cancel(errReadOver)
 	x.start()
+	closing.Go(x.close)
+
 	defer x.stopGrace()
 	if err := x.await(x.ctx, func() bool { return f.truth.known() }); err != nil {
-		return err
+		return 0, err
 	}
 	if actual := f.proved().g; actual != g {
-		release()
+		x.giveBack()
 		x.pause(true)
-		if release, err = f.d.Budget.Acquire(x.ctx, x.memory(actual)); err != nil {
-			release = func() {}
-			return err
+		if err := x.hold(actual); err != nil {
+			return 0, err
 		}
 		x.pause(false)
 		g = actual
 	}
 	x.openWindow(g)
-	return x.deliver(w)
+	return x.deliver(w, piece)
 }
 
 // proved is what is known of the file.
@@ -109,6 +113,7 @@ const maxSegmentToday = 1 << 20
 func (x *fetch) start() {
 	f := x.f
 	f.mu.Lock()
+	f.fetches++
 	x.search.begin(f)
 	for i := range f.chk.Needed() {
 		x.lanes = append(x.lanes, &lane{x: x, id: i})
@@ -127,23 +132,6 @@ func (x *fetch) stopGrace() {
 	if x.grace != nil {
 		x.grace.Stop()
 	}
-}
-
-// memory is what the Read needs at most: its window, shares that are read whole, and the hash trees.
-func (x *fetch) memory(g layout.Geometry) int64 {
-	k := int64(g.Needed)
-	slot := g.SegmentSize + min(k, int64(g.Total)-k)*g.BlockSize
-	whole := int64(0)
-	if data := g.ShareDataSize(); readWhole(g.Needed, data, data) {
-		whole = k * data
-	}
-	return int64(x.slots(g))*slot + whole + (k+1)*g.TreeSize()
-}
-
-// slots is how many segments are in flight: enough to keep streams busy while segments are decoded and written.
-func (x *fetch) slots(g layout.Geometry) int {
-	first, last := x.segments(g)
-	return min(last-first+1, int(min(max(x.f.d.Window/g.SegmentSize, 2), 32)))
 }
 
 // segments are the first and the last segment of the range.

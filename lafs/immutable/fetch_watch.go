@@ -9,6 +9,13 @@ type watch struct {
 	idle     int  // looks in a row without any progress
 	working  int  // pieces of processor work under way or waiting for the pool
 	paused   bool // waits for memory, so that no progress is to be expected
+
+	looks   int  // so far
+	opened  int  // looks when the window opened
+	writing bool // the writer has something to write
+	wrote   bool // it has come back since the last look
+	blocked int  // looks in a row at which it was writing the same
+	slow    int  // looks at which it was writing
 }
 
 const (
@@ -42,7 +49,8 @@ func (x *fetch) look(patience int) {
 	if x.ctx.Err() != nil {
 		return
 	}
-	moved := x.watch.progress != x.watch.seen || x.window.writing || x.watch.paused || x.watch.working > 0
+	x.lookAtWriter()
+	moved := x.watch.progress != x.watch.seen || x.watch.writing || x.watch.paused || x.watch.working > 0
 	x.watch.seen = x.watch.progress
 	x.search.wanted = false
 	for _, l := range x.lanes {

@@ -2,6 +2,7 @@ package immutable
 
 import (
 	"io"
+	"slices"
 
 	"tahoe/lafs/immutable/layout"
 )
@@ -11,10 +12,12 @@ import (
 type window struct {
 	open        bool
 	g           layout.Geometry
-	first, last int // segments of the range
-	low         int // the segment to be written next
-	slots       []*slot
-	writing     bool
+	first, last int     // segments of the range
+	low         int     // the segment to be written next
+	slots       []*slot // of the segments from low on
+	most        int     // slots that there may be
+	written     int     // bytes of low that were written
+	waited      bool    // the writer had to wait for low
 }
 
 // A slot holds one segment. Blocks of the first k shares lie where they belong in the segment, so that decoding moves
@@ -28,24 +31,26 @@ type slot struct {
 }
 
 func (x *fetch) openWindow(g layout.Geometry) {
-	n := x.slots(g)
-	slots := make([]*slot, n)
-	for i := range slots {
-		slots[i] = &slot{buf: make([]byte, g.SegmentSize), beside: make([][]byte, g.Needed), blocks: make([][]byte, g.Total)}
-	}
 	x.f.mu.Lock()
 	defer x.f.mu.Unlock()
 	first, last := x.segments(g)
-	x.window = window{open: true, g: g, first: first, last: last, low: first, slots: slots}
+	x.window = window{open: true, g: g, first: first, last: last, low: first, most: x.slots(g), slots: []*slot{newSlot(g)}}
+	for !x.again && x.grow() {
+	}
+	x.watch.opened = x.watch.looks
 	x.signal()
+}
+
+func newSlot(g layout.Geometry) *slot {
+	return &slot{buf: make([]byte, g.SegmentSize), beside: make([][]byte, g.Needed), blocks: make([][]byte, g.Total)}
 }
 
 // slot is the place of a segment, nil when the window has not come to it. f.mu is held.
 func (w *window) slot(segment int) *slot {
-	if !w.open || segment < w.low || segment >= w.low+len(w.slots) || segment > w.last {
-		return nil
+	if i := segment - w.low; w.open && i >= 0 && i < len(w.slots) && segment <= w.last {
+		return w.slots[i]
 	}
-	return w.slots[(segment-w.first)%len(w.slots)]
+	return nil
 }
 
 // blockBuffer is where a lane reads its block of a segment to. The slot belongs to the lane in that place.
@@ -112,32 +117,66 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// deliver writes the segments in order, and moves the window.
-func (x *fetch) deliver(w io.Writer) error {
-	win := &x.window
-	for segment := win.first; segment <= win.last; segment++ {
-		var s *slot
-		if err := x.await(x.ctx, func() bool {
-			s = win.slot(segment)
-			win.writing = s.plain != nil
-			return win.writing
-		}); err != nil {
-			return err
+// deliver writes the segments in order, and moves the window. What is being written lies in piece, so that a writer that
+// blocks holds nothing else.
+func (x *fetch) deliver(w io.Writer, piece []byte) (written int64, err error) {
+	for {
+		n, last, err := x.next(piece)
+		if err != nil {
+			return written, err
 		}
-		if _, err := w.Write(s.plain); err != nil {
-			return err
+		if last {
+			x.cancel(errReadOver)
 		}
-		x.recycle(s)
+		x.writing(true)
+		_, err = w.Write(piece[:n])
+		x.writing(false)
+		written += int64(n)
+		if err != nil || last {
+			return written, err
+		}
 	}
-	return nil
 }
 
+// next moves what is to be written next to piece, and says whether that is the last of it.
+func (x *fetch) next(piece []byte) (n int, last bool, err error) {
+	win := &x.window
+	err = x.await(x.ctx, func() bool {
+		s := win.slot(win.low)
+		if s == nil || s.plain == nil {
+			win.waited = true
+			return false
+		}
+		n = copy(piece, s.plain[win.written:])
+		if win.written += n; win.written == len(s.plain) {
+			last = win.low == win.last
+			x.recycle(s)
+		}
+		return true
+	})
+	if n > 0 {
+		err = nil // what was taken is written, so that each fetch gets on
+	}
+	return n, last, err
+}
+
+// recycle makes place for another segment. f.mu is held.
 func (x *fetch) recycle(s *slot) {
-	x.f.mu.Lock()
-	defer x.f.mu.Unlock()
+	win := &x.window
 	clear(s.blocks)
 	s.have, s.plain = 0, nil
-	x.window.low++
-	x.window.writing = false
+	win.slots = slices.Delete(win.slots, 0, 1)
+	win.low++
+	win.written = 0
+	if !x.shrink() {
+		win.slots = append(win.slots, s)
+		if win.waited {
+			x.grow()
+		}
+	}
+	win.waited = false
+	if x.turnOver() && win.low <= win.last {
+		x.cancel(errYield)
+	}
 	x.signal()
 }
