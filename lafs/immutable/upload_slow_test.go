@@ -12,11 +12,12 @@ import (
 	"tahoe/storage"
 )
 
-// A drippingServer takes so many bytes of each share at a time, and then pauses.
+// A drippingServer takes so many bytes of each share at a time, and then pauses. Behind the last byte it waits.
 type drippingServer struct {
 	storage.Server
-	piece int
-	pause time.Duration
+	piece  int
+	pause  time.Duration
+	answer time.Duration
 }
 
 type drippingWriter struct {
@@ -33,7 +34,13 @@ func (s drippingServer) Allocate(ctx context.Context, i storage.Index, a storage
 }
 
 func (w drippingWriter) Write(ctx context.Context, s storage.Span, r io.Reader) ([]storage.Span, error) {
-	return w.Writer.Write(ctx, s, drippingReader{ctx, r, w.s})
+	missing, err := w.Writer.Write(ctx, s, drippingReader{ctx, r, w.s})
+	select {
+	case <-time.After(w.s.answer):
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return missing, err
 }
 
 type drippingReader struct {
@@ -54,7 +61,7 @@ func (r drippingReader) Read(p []byte) (int, error) {
 // TestUploadSlowServers: a server that holds up the others is dropped when the upload is happy without it, and not
 // otherwise; nor when it is the line that is slow.
 func TestUploadSlowServers(t *testing.T) {
-	drip := func(piece int, pause time.Duration) drippingServer { return drippingServer{nil, piece, pause} }
+	drip := func(piece int, pause time.Duration) drippingServer { return drippingServer{nil, piece, pause, 0} }
 	trickle := drip(3000, 29*time.Second) // 100 bytes a second
 	for _, c := range []struct {
 		name    string
@@ -78,6 +85,7 @@ func TestUploadSlowServers(t *testing.T) {
 			[]int{4}, 4 * time.Minute,
 		},
 		{"not that slow", 3_000_000, 100_000, 10, map[int]drippingServer{4: drip(12_000, time.Second)}, nil, 2 * time.Minute},
+		{"slow to answer", 400_000, 1 << 20, 10, map[int]drippingServer{4: {nil, 12_000, time.Second, 27 * time.Second}}, nil, time.Minute},
 		{
 			"a slow line", 400_000, 20_000, 10, map[int]drippingServer{
 				0: drip(1000, time.Second), 1: drip(500, time.Second), 2: drip(1000, time.Second), 3: drip(1000, time.Second), 4: drip(900, time.Second),
@@ -124,8 +132,8 @@ func TestUploadSlowServers(t *testing.T) {
 func TestUploadSlowAndHanging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newUpGrid(t, 8)
-		g.servers[3] = newUpServer(t, 3, drippingServer{g.faulty[3], 3000, 10 * time.Second})
-		g.servers[6] = newUpServer(t, 6, stallingServer{Server: g.faulty[6], after: 44_000})
+		g.servers[3] = newUpServer(t, 3, drippingServer{g.faulty[3], 3000, 10 * time.Second, 0})
+		g.servers[6] = newUpServer(t, 6, stallingServer{Server: g.faulty[6], after: 38_000})
 		_, r, err := g.upload(t.Context(), upData(400_000), func(u *immutable.UploaderConfig) { u.Encoding = smallSegments(20_000) })
 		if err != nil {
 			t.Fatal(err)

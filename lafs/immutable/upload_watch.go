@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -94,43 +95,58 @@ func (w *shareWrite) look() (busy bool) {
 	return busy
 }
 
-// judge drops the writes that hold up the others, as far as the upload stays happy.
+// A laggard is a server that holds up the others, with all writes of shares to it that are under way: to drop some of them
+// would win nothing.
+type laggard struct {
+	writes []*shareWrite
+	got    int64 // bytes that it took since it was judged last
+}
+
+// judge drops the servers that hold up the others, as far as the upload stays happy.
 func (p *pusher) judge() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, w := range p.dispensable(p.laggards()) {
-		p.dropLocked(w.share, p.shares[w.share], errWriteSlow)
-		w.cancel(errWriteSlow)
+	for _, l := range p.dispensable(p.laggards()) {
+		for _, w := range l.writes {
+			p.dropLocked(w.share, p.shares[w.share], errWriteSlow)
+			w.cancel(errWriteSlow)
+		}
 	}
 	for _, w := range p.writes {
 		w.since, w.rested = w.seen, false
 	}
 }
 
-// got is what the server took since the write was judged last.
-func (w *shareWrite) got() int64 { return w.seen - w.since }
-
-// laggards are the writes that others waited for ever since they were judged, and that got next to nothing, the slowest
-// first. p.mu is held.
-func (p *pusher) laggards() []*shareWrite {
-	// What a server took on average in as much time, while there was something to take; at most a look is missing for each.
+// laggards are the servers that others waited for ever since they were judged, and that got next to nothing, the slowest
+// first. Who seems to hang is not judged, but given up at one of the next looks if it does. p.mu is held.
+func (p *pusher) laggards() []*laggard {
+	// What a write took on average in as much time, while there was something to take; at most a look is missing for each.
 	usual := p.pipe.meter.pushedBytes.Load() * looksPerStall / int64(p.busyLooks+p.pipe.geometry.Total)
 	limit := min(int64(leastRate*p.c.Stall.Seconds()), usual/farBehind)
-	var out []*shareWrite
+	servers := map[*candidate]*laggard{}
+	slow := map[*laggard]bool{}
 	for _, w := range p.writes {
-		if p.shares[w.share] != nil && !w.rested && w.idle < looksPerStall && w.got() < limit {
-			out = append(out, w)
+		x := p.shares[w.share]
+		if x == nil || w.idle >= looksPerStall-1 {
+			continue
+		}
+		if servers[x] == nil {
+			servers[x] = new(laggard)
+		}
+		l, got := servers[x], w.seen-w.since
+		l.writes, l.got = append(l.writes, w), l.got+got
+		if !w.rested && got < limit {
+			slow[l] = true
 		}
 	}
-	slices.SortFunc(out, func(a, b *shareWrite) int { return cmp.Compare(a.got(), b.got()) })
-	return out
+	return slices.SortedFunc(maps.Keys(slow), func(a, b *laggard) int { return cmp.Compare(a.got, b.got) })
 }
 
-// dispensable is as many of the slowest writes as the upload can do without. Those who stay have to be much faster, or
+// dispensable is as many of the slowest servers as the upload can do without. Those who stay have to be much faster, or
 // nothing would be won. p.mu is held.
-func (p *pusher) dispensable(slowest []*shareWrite) []*shareWrite {
+func (p *pusher) dispensable(slowest []*laggard) []*laggard {
 	for n := len(slowest); n > 0; n-- {
-		if n < len(slowest) && slowest[n].got() < farBehind*max(1, slowest[n-1].got()) {
+		if n < len(slowest) && slowest[n].got < farBehind*max(1, slowest[n-1].got) {
 			continue
 		}
 		if p.happyWithoutLocked(slowest[:n]) {
@@ -141,10 +157,15 @@ func (p *pusher) dispensable(slowest []*shareWrite) []*shareWrite {
 }
 
 // happyWithoutLocked does not count on writes that seem to hang either: they may be given up soon. p.mu is held.
-func (p *pusher) happyWithoutLocked(dropped []*shareWrite) bool {
+func (p *pusher) happyWithoutLocked(dropped []*laggard) bool {
 	plan := p.planLocked()
 	for _, w := range p.writes {
-		if w.idle > 1 || slices.Contains(dropped, w) {
+		if w.idle > 1 {
+			plan[w.share] = happiness.Nowhere
+		}
+	}
+	for _, l := range dropped {
+		for _, w := range l.writes {
 			plan[w.share] = happiness.Nowhere
 		}
 	}
