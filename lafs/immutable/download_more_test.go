@@ -100,7 +100,7 @@ func TestSharesOfAnotherFileAreRefused(t *testing.T) {
 		w.place(e.chk, others)
 		var b bytes.Buffer
 		err := w.downloader().Open(e.chk).Read(t.Context(), 0, 500, &b)
-		if _, ok := errors.AsType[*immutable.NotEnoughSharesError](err); !ok || b.Len() != 0 {
+		if _, ok := errors.AsType[*immutable.MismatchError](err); !ok || b.Len() != 0 {
 			t.Errorf("got %d bytes, %v", b.Len(), err)
 		}
 	})

@@ -31,8 +31,12 @@ func (a Answer) text() string {
 	}
 }
 
-// withoutServer is the text of an error whose server is named already, and whose operation does not matter.
+// withoutServer is the text of an error whose server is named already, and whose operation does not matter. It is the same
+// for all servers with the same trouble.
 func withoutServer(err error) string {
+	if c, ok := errors.AsType[*CorruptShareError](err); ok {
+		return "a corrupt share, " + c.trouble()
+	}
 	if se, ok := errors.AsType[*grid.ServerError](err); ok {
 		return se.Err.Error()
 	}
@@ -131,6 +135,20 @@ func (e *NotEnoughSharesError) Error() string {
 // Unwrap gives what went wrong at each server.
 func (e *NotEnoughSharesError) Unwrap() []error { return answerErrors(e.Asked) }
 
+// MismatchError reports that a capability contradicts the shares that are stored under its index: it was mistyped, or the
+// shares are those of another file. It is a NotEnoughSharesError, of no good share, that blames no server.
+type MismatchError struct {
+	Reason string
+	short  NotEnoughSharesError
+}
+
+func (e *MismatchError) Error() string {
+	return "the capability does not fit the shares: " + e.Reason
+}
+
+// Unwrap gives the NotEnoughSharesError.
+func (e *MismatchError) Unwrap() error { return &e.short }
+
 func answerErrors(answers []Answer) []error {
 	var errs []error
 	for _, a := range answers {
@@ -152,11 +170,15 @@ type CorruptShareError struct {
 }
 
 func (e *CorruptShareError) Error() string {
-	s := fmt.Sprintf("share %d of %s on %s is corrupt in its %s", e.Share, e.Index.Abbrev(), e.Server, e.Part)
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
+	return fmt.Sprintf("share %d of %s on %s is corrupt in its %s", e.Share, e.Index.Abbrev(), e.Server, e.trouble())
+}
+
+// trouble is what is wrong with the share.
+func (e *CorruptShareError) trouble() string {
+	if e.Err == nil {
+		return e.Part
 	}
-	return s
+	return e.Part + ": " + e.Err.Error()
 }
 
 func (e *CorruptShareError) Unwrap() error { return e.Err }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable/layout"
 	"tahoe/reactor"
@@ -46,6 +47,7 @@ type fetch struct {
 	grace   *time.Timer     // lets them begin; nil when that is not needed
 	window  window
 	watch   watch
+	doubts  []doubt  // UEBs that are wrong, unless the capability is
 	held    []func() // give back the memory: first what every fetch needs, then each slot but one
 }
 
@@ -203,7 +205,34 @@ func (x *fetch) giveUp() {
 		}
 		e.Asked = append(e.Asked, Answer{Server: s.Name(), Err: errStalled})
 	}
+	if x.mismatched() {
+		x.cancel(&MismatchError{Reason: "its hash is not that of the file to which they belong, and they agree with each other", short: *e})
+		return
+	}
+	x.adviseUEBs()
 	x.cancel(e)
+}
+
+// mismatched says whether the shares of k servers, and of two at least, have the same UEB, and none has the file's. Then
+// it is the capability that is wrong. f.mu is held.
+func (x *fetch) mismatched() bool {
+	if x.f.truth.known() {
+		return false
+	}
+	servers := make(map[taghash.Hash]map[grid.ServerID]bool)
+	for _, s := range x.f.shares {
+		if s.other == (taghash.Hash{}) {
+			continue
+		}
+		if servers[s.other] == nil {
+			servers[s.other] = make(map[grid.ServerID]bool)
+		}
+		servers[s.other][s.server.ID()] = true
+		if len(servers[s.other]) >= max(x.f.chk.Needed(), 2) {
+			return true
+		}
+	}
+	return false
 }
 
 // blame takes note of what went wrong with a share for the error message of a Read that fails. f.mu is held.

@@ -222,6 +222,8 @@ func (l *lane) drop(s *share, err error) (over bool) {
 	}
 	s.fault(err, segment)
 	switch p, corrupt := errors.AsType[*partError](err); {
+	case corrupt && p.part == partUEB && !x.f.truth.known():
+		x.doubts = append(x.doubts, doubt{s, p})
 	case corrupt:
 		x.advise(s, p)
 	case errors.Is(err, errStalled):
@@ -342,6 +344,20 @@ func (x *fetch) working(n int) {
 
 // adviceTimeout bounds how long the end of a Read waits for servers to take notice of their corrupt shares.
 const adviceTimeout = 2 * time.Second
+
+// A doubt is a share that contradicts the capability, of which nobody knows yet which is wrong.
+type doubt struct {
+	share *share
+	wrong *partError
+}
+
+// adviseUEBs advises of the UEBs that were in doubt, when the capability is not. f.mu is held.
+func (x *fetch) adviseUEBs() {
+	for _, d := range x.doubts {
+		x.advise(d.share, d.wrong)
+	}
+	x.doubts = nil
+}
 
 // advise tells a server, once for each part, that its share is corrupt. It goes on in the background, also when the Read
 // has all that it needs; Read waits for it. f.mu is held.

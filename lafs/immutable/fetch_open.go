@@ -244,7 +244,13 @@ func (x *fetch) judgeUEB(p guess, read *parts) error {
 			f.truth = t
 			x.signal()
 		}
+		x.adviseUEBs()
 		return nil
+	}
+	if m, ok := errors.AsType[*MismatchError](err); ok {
+		m.short = NotEnoughSharesError{Need: f.chk.Needed()}
+		x.cancel(m)
+		return m
 	}
 	if !f.truth.known() {
 		return err

@@ -23,6 +23,7 @@ type share struct {
 	blocks  []taghash.Hash  // the verified hashes of its blocks; nil until it has proved itself
 	corrupt bool            // of no use any more
 	noUEB   bool            // its UEB is wrong, so that another share must come first
+	other   taghash.Hash    // of its UEB, when that is well formed and not the file's; zero otherwise
 	bad     map[int]bool    // segments whose block was wrong
 	faults  int             // failures of any kind: better shares are preferred
 	advised map[string]bool // parts that its server was told about
@@ -41,6 +42,9 @@ func (s *share) fault(err error, segment int) {
 	switch p.part {
 	case partUEB:
 		s.noUEB = true
+		if o, ok := errors.AsType[*otherUEB](err); ok {
+			s.other = o.hash
+		}
 	case blockPart(segment):
 		if s.bad == nil {
 			s.bad = make(map[int]bool)

@@ -38,6 +38,22 @@ var (
 	errWrongHash  = errors.New("its hash is not the expected one")
 )
 
+// An otherUEB is the error of a UEB that is well formed, but not the one that the capability stands for.
+type otherUEB struct{ hash taghash.Hash }
+
+func (e *otherUEB) Error() string { return errWrongHash.Error() }
+func (e *otherUEB) Unwrap() error { return errWrongHash }
+
+// mismatch is the error of a UEB that is the one that the capability stands for, and says other things than that: it is
+// the capability that is wrong.
+func mismatch(u layout.UEB, k, n int, size int64, err error) error {
+	if u.Size == size && u.Needed == int64(k) && u.Total == int64(n) {
+		return &MismatchError{Reason: err.Error()}
+	}
+	return &MismatchError{Reason: fmt.Sprintf("it is for a file of %d bytes encoded %d-of-%d, and they are of one of %d bytes encoded %d-of-%d",
+		size, k, n, u.Size, u.Needed, u.Total)}
+}
+
 // A truth is what the capability proves about a file: its UEB and the geometry that follows. The zero truth knows nothing.
 type truth struct {
 	ueb     layout.UEB
@@ -59,16 +75,19 @@ func verifyUEB(l layout.Layout, b []byte, hash taghash.Hash, k, n int, size int6
 		return truth{}, &partError{partUEB, errShortShare}
 	}
 	b = b[:length]
-	if taghash.UEB(b) != hash {
-		return truth{}, &partError{partUEB, errWrongHash}
-	}
 	u, err := layout.ParseUEB(b)
+	if got := taghash.UEB(b); got != hash {
+		if err != nil {
+			return truth{}, &partError{partUEB, errWrongHash}
+		}
+		return truth{}, &partError{partUEB, &otherUEB{got}}
+	}
 	if err != nil {
 		return truth{}, &partError{partUEB, err}
 	}
 	g, err := u.Geometry(k, n, size)
 	if err != nil {
-		return truth{}, &partError{partUEB, err}
+		return truth{}, mismatch(u, k, n, size, err)
 	}
 	return truth{ueb: u, uebSize: length, g: g}, nil
 }
