@@ -28,14 +28,16 @@ const (
 	hedgeFactor  = 4
 
 	// busyTries is how often servers are asked again that have room but gave none, since another client is uploading the
-	// same file to them; the first time after busyDelay, then after twice that, and so on: 15 s in all.
-	busyTries = 5
-	busyDelay = 500 * time.Millisecond
+	// same file to them; the first time after busyDelay, then after twice that, and so on: 15 s in all. Then that client is
+	// taken for dead, and they are asked for other shares, otherTries times.
+	busyTries  = 5
+	busyDelay  = 500 * time.Millisecond
+	otherTries = 3
 )
 
 var (
 	errTakesNone = errors.New("takes no new share of this size")
-	errGaveNone  = errors.New("gave no room for some shares")
+	errGaveNone  = errors.New("gave no room for some shares: it is full, or another upload of this file is in progress or was interrupted (then try again in a few minutes, or else in half an hour)")
 	errTooSlow   = errors.New("did not answer in time")
 )
 
@@ -64,6 +66,7 @@ type candidate struct {
 	slow    bool // nobody waits for its answer
 	known   bool // it has answered
 	holds   []int
+	refused []int // shares that it gave no room for
 	writers map[int]storage.Writer
 	err     error // why it is of no use, or of less
 	dead    bool  // it has failed
@@ -105,13 +108,15 @@ func (p *placer) place(ctx context.Context) (map[int]*candidate, error) {
 		if p.happiness(plan) >= p.enc.Happy {
 			return p.writing(plan), nil
 		}
-		if try == busyTries || !p.busy() {
+		if try == busyTries+otherTries || !p.busy() {
 			return nil, p.unhappy(plan)
 		}
-		if err := reactor.Sleep(ctx, p.c.Clock, busyDelay<<try); err != nil {
-			return nil, err
+		if try < busyTries {
+			if err := reactor.Sleep(ctx, p.c.Clock, busyDelay<<try); err != nil {
+				return nil, err
+			}
 		}
-		p.retry()
+		p.retry(try < busyTries)
 	}
 }
 
@@ -134,7 +139,7 @@ func (p *placer) plan() []int {
 	servers := make([]happiness.Server, len(p.servers))
 	for i, x := range p.servers {
 		if x.usable() {
-			servers[i] = happiness.Server{Holds: x.holds, Granted: slices.Sorted(maps.Keys(x.writers)), Writable: x.room}
+			servers[i] = happiness.Server{Holds: x.holds, Granted: slices.Sorted(maps.Keys(x.writers)), Writable: x.room, Refused: x.refused}
 		}
 	}
 	if !p.whole() {
@@ -203,11 +208,15 @@ func (p *placer) busy() bool {
 	return slices.ContainsFunc(p.servers, func(x *candidate) bool { return x.err == errGaveNone })
 }
 
-// retry forgets that servers gave no room.
-func (p *placer) retry() {
+// retry lets servers that gave no room be asked again: for the same shares, or for other ones.
+func (p *placer) retry(same bool) {
 	for _, x := range p.servers {
-		if x.err == errGaveNone {
-			x.room, x.err = true, nil
+		if x.err != errGaveNone {
+			continue
+		}
+		x.room = true
+		if same {
+			x.refused = nil
 		}
 	}
 }

@@ -173,9 +173,12 @@ func (p *placer) take(ctx context.Context, a answer) {
 	for n, w := range a.writers {
 		x.writers[int(n)] = w
 	}
+	if len(a.asked) > 0 {
+		x.err = nil
+	}
 	for _, n := range a.asked {
 		if x.writers[n] == nil && !slices.Contains(x.holds, n) {
-			x.room, x.err = false, errGaveNone
+			x.room, x.err, x.refused = false, errGaveNone, append(x.refused, n)
 		}
 	}
 	if len(a.asked) == 0 && len(x.holds) > 0 {

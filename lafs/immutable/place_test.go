@@ -2,7 +2,9 @@ package immutable_test
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,6 +215,60 @@ func TestUploadWaitsForAnother(t *testing.T) {
 			t.Errorf("%d shares were written, want 10", n)
 		}
 	})
+}
+
+// TestUploadAfterInterruption: shares that servers keep for a client that was killed go to other servers, at once if there
+// are enough of these; else the servers are taken to mean it when they have refused them for a while.
+func TestUploadAfterInterruption(t *testing.T) {
+	all := []storage.ShareNum{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	for _, c := range []struct {
+		name    string
+		servers int
+		busy    func(server int) []storage.ShareNum
+		took    time.Duration
+		happy   int // 0: not enough
+	}{
+		{"enough servers", 20, func(s int) []storage.ShareNum { return all[s%10:][:1-s/10] }, 0, 10},
+		{"just as many servers", 10, func(s int) []storage.ShareNum { return all[s:][:1] }, 15500 * time.Millisecond, 10},
+		{"two shares each", 10, func(s int) []storage.ShareNum { return append(all[s:s+1:s+1], all[(s+1)%10]) }, 15500 * time.Millisecond, 10},
+		{"all shares", 10, func(s int) []storage.ShareNum { return all }, 15500 * time.Millisecond, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			index := indexOf(t, upData(5000))
+			synctest.Test(t, func(t *testing.T) {
+				g := newUpGrid(t, c.servers)
+				var abandoned []storage.Writer
+				for s, m := range g.mems {
+					got, err := m.Allocate(t.Context(), index, storage.Allocation{Shares: c.busy(s), Size: 5000})
+					if err != nil {
+						t.Fatal(err)
+					}
+					abandoned = slices.AppendSeq(abandoned, maps.Values(got.Writers))
+				}
+				begun := time.Now()
+				got, r, err := g.upload(t.Context(), upData(5000))
+				if took := time.Since(begun); took != c.took {
+					t.Errorf("it took %v, want %v", took, c.took)
+				}
+				if open := g.open(); open != len(abandoned) {
+					t.Errorf("%d shares are open, want the %d of the other client", open, len(abandoned))
+				}
+				for _, w := range abandoned {
+					_ = w.Abort(t.Context())
+				}
+				if c.happy == 0 {
+					if err == nil || !strings.Contains(err.Error(), "another upload of this file is in progress or was interrupted (then try again") {
+						t.Errorf("got %v", err)
+					}
+					return
+				}
+				if err != nil || r.Happiness != c.happy {
+					t.Fatalf("got %+v, %v; want a happiness of %d", r, err, c.happy)
+				}
+				g.checkShares(t, got, 1<<20, 10)
+			})
+		})
+	}
 }
 
 // TestUploadHangingRenewal: a server that does not renew its leases holds up an upload for a second.

@@ -25,7 +25,8 @@ func Measure(holds [][]int) int {
 type Server struct {
 	Holds    []int // shares that it has
 	Granted  []int // shares that it has promised room for
-	Writable bool  // it may be asked for room for any share
+	Writable bool  // it may be asked for room for any share but the refused ones
+	Refused  []int // shares that it takes no more
 }
 
 // Place gives each of the shares 0 to total-1 a server, or Nowhere when no server has it and none can take it. The
@@ -39,18 +40,19 @@ func Place(servers []Server, total int) []int {
 	anyone := func(int) bool { return true }
 	held := func(s int) []int { return within(servers[s].Holds, total) }
 	granted := func(s int) []int { return within(servers[s].Granted, total) }
-	wanted := missingFirst(servers, total)
+	all := missingFirst(servers, total)
+	wanted := func(s int) []int { return without(all, servers[s].Refused) }
 
 	// An augmenting path never unmatches a server, so each step keeps the servers matched by the steps before it.
 	m.augmentAll(readOnly, held)
 	m.augmentAll(writable, held)
 	// What is matched now stays where it is: the next steps leave these shares alone.
 	m.augmentAll(anyone, m.but(granted))
-	m.augmentAll(writable, m.but(func(int) []int { return wanted }))
+	m.augmentAll(writable, m.but(wanted))
 	// Rarely, more is possible when something moves.
 	m.augmentAll(anyone, func(s int) []int {
 		if servers[s].Writable {
-			return wanted
+			return wanted(s)
 		}
 		return append(held(s), granted(s)...)
 	})
@@ -70,6 +72,14 @@ func missingFirst(servers []Server, total int) []int {
 		}
 	}
 	return append(missing, existing...)
+}
+
+// without is shares but for the refused ones.
+func without(shares, refused []int) []int {
+	if len(refused) == 0 {
+		return shares
+	}
+	return slices.DeleteFunc(slices.Clone(shares), func(n int) bool { return slices.Contains(refused, n) })
 }
 
 // within is the numbers of shares below total, once each.
@@ -96,7 +106,7 @@ func fill(p []int, servers []Server) {
 			s = granter(servers, share)
 		}
 		if s == Nowhere {
-			s = lightest(load, servers)
+			s = lightest(load, servers, share)
 		}
 		if s != Nowhere {
 			p[share] = s
@@ -126,11 +136,11 @@ func granter(servers []Server, share int) int {
 	return slices.IndexFunc(servers, func(s Server) bool { return slices.Contains(s.Granted, share) })
 }
 
-// lightest is the writable server with the fewest shares, the earliest of them.
-func lightest(load []int, servers []Server) int {
+// lightest is the server that takes share and has the fewest shares, the earliest of them.
+func lightest(load []int, servers []Server, share int) int {
 	best := Nowhere
 	for s, server := range servers {
-		if server.Writable && (best == Nowhere || load[s] < load[best]) {
+		if server.Writable && !slices.Contains(server.Refused, share) && (best == Nowhere || load[s] < load[best]) {
 			best = s
 		}
 	}

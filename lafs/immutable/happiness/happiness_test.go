@@ -74,6 +74,11 @@ func TestPlace(t *testing.T) {
 			"but it may, for more happiness",
 			[]happiness.Server{{Holds: []int{0}, Granted: []int{1}}, {Granted: []int{0}}}, 2, []int{1, 0},
 		},
+		{
+			"refused shares go elsewhere",
+			[]happiness.Server{{Writable: true, Refused: []int{0, 3}}, {Writable: true, Refused: []int{1}}, rw}, 4, []int{1, 0, 2, 1},
+		},
+		{"what all refuse has no place", []happiness.Server{{Writable: true, Refused: []int{0}}}, 2, []int{no, 0}},
 		{"shares of another encoding do not count", []happiness.Server{{Holds: []int{7}}, rw}, 2, []int{1, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
