@@ -64,6 +64,7 @@ type File struct {
 	chk   caps.CHK
 	index storage.Index
 	turn  chan struct{} // held by whoever fetches the ciphertext hash tree
+	tree  meter         // what came of it, by which those who wait for it see that it comes
 
 	mu       sync.Mutex    // guards what follows, what shares hold, and the state of every fetch; never held in a wait
 	changed  chan struct{} // closed, and replaced, when any of it changes

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -93,10 +94,44 @@ func (s onlyUEB) Read(_ context.Context, span storage.Span) (io.ReadCloser, erro
 	return io.NopCloser(bytes.NewReader(b[:min(int64(len(b)), span.Size)])), nil
 }
 
-// A capability that stands for gigabytes of hash trees takes no memory for them before they come.
+// A capability that stands for large hash trees takes no memory for them before they come, and one that stands for
+// gigabytes of them is refused.
 func TestHugeTreesThatAreNotThere(t *testing.T) {
-	const k, n, size = 3, 10, 3 << 24
-	g, err := layout.NewGeometry(k, n, size, k) // a segment has three bytes
+	for _, tc := range []struct {
+		name     string
+		segments int64
+		refused  bool
+		most     uint64
+	}{
+		{"128 MiB", 1 << 19, false, 64 * mib},
+		{"4 GiB", 1 << 24, true, 256 * mib},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, chk := worldOfUEBs(t, 3*tc.segments)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := w.downloader().Open(chk).Read(t.Context(), 0, 3, io.Discard)
+			runtime.ReadMemStats(&after)
+			if _, short := errors.AsType[*immutable.NotEnoughSharesError](err); short == tc.refused {
+				t.Errorf("got %v", err)
+			}
+			if tc.refused && (!errors.Is(err, layout.ErrTooLong) || !strings.Contains(err.Error(), "take 4095 MiB, over the limit of 256 MiB")) {
+				t.Errorf("got %v, want one that names the limit", err)
+			}
+			if took := after.TotalAlloc - before.TotalAlloc; took > tc.most {
+				t.Errorf("it took %d MiB, want at most %d", took/mib, tc.most/mib)
+			}
+			if a := w.advisories(); tc.refused && len(a) > 0 {
+				t.Errorf("got advice %v", a)
+			}
+		})
+	}
+}
+
+// worldOfUEBs has three servers of shares that consist of a UEB, of a file of size bytes in segments of three.
+func worldOfUEBs(t *testing.T, size int64) (*world, caps.CHK) {
+	const k, n = 3, 10
+	g, err := layout.NewGeometry(k, n, size, k)
 	must(t, err)
 	u := layout.NewUEB(g)
 	u.CiphertextHash[0], u.CiphertextRoot[0], u.ShareRoot[0] = 1, 1, 1
@@ -111,14 +146,5 @@ func TestHugeTreesThatAreNotThere(t *testing.T) {
 	for i := range w.servers {
 		w.servers[i] = newUpServer(t, i, onlyUEB{w.mems[i], l, ueb})
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	err = w.downloader().Open(chk).Read(t.Context(), 0, 3, io.Discard)
-	runtime.ReadMemStats(&after)
-	if _, ok := errors.AsType[*immutable.NotEnoughSharesError](err); !ok {
-		t.Errorf("got %v", err)
-	}
-	if took := after.TotalAlloc - before.TotalAlloc; took > 512<<20 {
-		t.Errorf("it took %d MiB", took>>20)
-	}
+	return w, chk
 }

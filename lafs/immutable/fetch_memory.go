@@ -3,6 +3,7 @@ package immutable
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"tahoe/lafs/immutable/layout"
 )
@@ -41,16 +42,31 @@ const (
 	turnLooks     = 1 * looksPerHedge // 2 s
 )
 
+// maxTrees is the memory that the hash trees of one Read may take: those of a file of 1 TiB in segments of 1 MiB, 3-of-10.
+// Trees over the size of the budget take all of that, so that no two Reads have such at the same time.
+const maxTrees = 256 << 20
+
+// treeMemory is the memory of the hash trees that a fetch reads, or an error when that is too much.
+func treeMemory(g layout.Geometry) (int64, error) {
+	n := int64(g.Needed+1) * g.TreeSize()
+	if n > maxTrees {
+		return 0, fmt.Errorf("%w: the hash trees of its %d segments of %d bytes, of %d shares and the file, take %d MiB, over the limit of %d MiB",
+			layout.ErrTooLong, g.Segments, g.SegmentSize, g.Needed, n>>20, maxTrees>>20)
+	}
+	return n, nil
+}
+
 // errYield ends a fetch whose memory others need more.
 var errYield = errors.New("others wait for memory")
 
 // need is what a fetch of this geometry cannot do without.
-func (x *fetch) need(g layout.Geometry) int64 {
+func (x *fetch) need(g layout.Geometry) (int64, error) {
+	trees, err := treeMemory(g)
 	whole := int64(0)
 	if data := g.ShareDataSize(); readWhole(g.Needed, data, data) {
 		whole = int64(g.Needed) * data
 	}
-	return slotMemory(g) + whole + int64(g.Needed+1)*g.TreeSize()
+	return slotMemory(g) + whole + trees, err
 }
 
 // slotMemory is the memory of a slot.
@@ -66,7 +82,10 @@ func (x *fetch) slots(g layout.Geometry) int {
 
 // hold waits in line for the memory that the fetch needs.
 func (x *fetch) hold(g layout.Geometry) error {
-	need := x.need(g)
+	need, err := x.need(g)
+	if err != nil {
+		return err
+	}
 	x.budget = x.f.d.Budget
 	if x.end-x.off <= pieceSize && need <= smallNeed {
 		x.budget = x.f.d.small

@@ -87,7 +87,7 @@ var errContradiction = errors.New("it contradicts the rest of the share")
 func (l *lane) segmentHashes(ctx context.Context) error {
 	l.setReading(false)
 	defer l.setReading(true)
-	return l.x.needSegmentHashes(ctx, &l.meter)
+	return l.x.needSegmentHashes(ctx)
 }
 
 // reader is how s is read now.
@@ -240,6 +240,10 @@ func (x *fetch) judgeUEB(p guess, read *parts) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err == nil {
+		if _, err := treeMemory(t.g); err != nil {
+			x.cancel(err)
+			return err
+		}
 		if !f.truth.known() {
 			f.truth = t
 			x.signal()

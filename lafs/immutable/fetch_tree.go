@@ -12,8 +12,9 @@ import (
 
 // needSegmentHashes waits until the hashes of the segments are known. Mostly they are, since they come with the shares;
 // large trees, and those that were wrong, are fetched here, from whichever share is first to give a good one.
-func (x *fetch) needSegmentHashes(ctx context.Context, m *meter) error {
+func (x *fetch) needSegmentHashes(ctx context.Context) error {
 	f := x.f
+	m := &f.tree
 	select {
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()

@@ -6,9 +6,10 @@ import "time"
 type watch struct {
 	progress int // counts shares found and proved, and blocks filled
 	seen     int
-	idle     int  // looks in a row without any progress
-	working  int  // pieces of processor work under way or waiting for the pool
-	paused   bool // waits for memory, so that no progress is to be expected
+	tree     int64 // bytes of the ciphertext hash tree at the last look
+	idle     int   // looks in a row without any progress
+	working  int   // pieces of processor work under way or waiting for the pool
+	paused   bool  // waits for memory, so that no progress is to be expected
 
 	looks   int  // so far
 	opened  int  // looks when the window opened
@@ -52,6 +53,9 @@ func (x *fetch) look(patience int) {
 	x.lookAtWriter()
 	moved := x.watch.progress != x.watch.seen || x.watch.writing || x.watch.paused || x.watch.working > 0
 	x.watch.seen = x.watch.progress
+	if n := x.f.tree.Load(); n != x.watch.tree {
+		x.watch.tree, moved = n, true
+	}
 	x.search.wanted = false
 	for _, l := range x.lanes {
 		moved = l.look() || moved
