@@ -43,7 +43,7 @@ type pipeline struct {
 	geometry layout.Geometry
 	layout   layout.Layout
 	header   []byte
-	source   io.ReaderAt
+	source   *plaintext
 	cipher   cipher.Block
 	code     *zfec.Code
 	pool     *reactor.Pool
@@ -56,7 +56,7 @@ type pipeline struct {
 	blockHashes   []taghash.Hash // of share i and segment s at i×segments+s; written by the worker of s
 }
 
-// geometry is the layout of the shares of a file.
+// geometryOf is the layout of the shares of a file.
 func geometryOf(e Encoding, size int64) (layout.Geometry, layout.Layout, error) {
 	g, err := layout.NewGeometry(e.Needed, e.Total, size, e.MaxSegment)
 	if err != nil {
@@ -85,8 +85,8 @@ func pipelineMemory(g layout.Geometry) int64 {
 }
 
 // newPipeline makes a pipeline over bufs, of which there are slotsFor, slotSize each.
-func newPipeline(g layout.Geometry, l layout.Layout, key [16]byte, source io.ReaderAt, pool *reactor.Pool, m *uploadMeter, bufs [][]byte) (*pipeline, error) {
-	block, err := aes.NewCipher(key[:])
+func newPipeline(g layout.Geometry, l layout.Layout, source *plaintext, pool *reactor.Pool, m *uploadMeter, bufs [][]byte) (*pipeline, error) {
+	block, err := aes.NewCipher(source.key[:])
 	if err != nil {
 		return nil, fmt.Errorf("make cipher: %w", err)
 	}
@@ -120,7 +120,7 @@ func (p *pipeline) run(ctx context.Context) (taghash.Hash, error) {
 		})
 	}
 	flat, err := p.hashCiphertext(ctx)
-	if err != nil {
+	if err = cmp.Or(err, p.source.unchanged()); err != nil { // no share is complete yet
 		cancel(err)
 	}
 	wg.Wait()

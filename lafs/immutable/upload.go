@@ -82,8 +82,9 @@ type UploadOptions struct {
 
 // Upload stores what src yields, and returns the capability to read it. A source of known size that is an io.ReaderAt is
 // read twice, from offset 0, and must not change meanwhile: its key is that of what was there first, and so are shares of
-// it that exist. Any other is read once, to its end, into an encrypted spool. A source that is shorter or longer than
-// stated is an error. Small files become literals and touch no server.
+// it that exist, so that the capability could not be read. That is noticed by the time of change if src is an *os.File, and
+// else if it becomes shorter. Any other source is read once, to its end, into an encrypted spool. A source that is shorter
+// or longer than stated is an error. Small files become literals and touch no server.
 //
 // When Upload fails, no server keeps a share of this upload, except where an *UnhappyError came after the last byte. It
 // returns when everything that it began has ended, and not before a Read of src that is under way has returned.
@@ -140,7 +141,7 @@ func (u *Uploader) store(ctx context.Context, plain *plaintext, enc Encoding, m 
 	defer release()
 	bufs, done := u.buffers(slotsFor(g), int(slotSize(g)))
 	defer done()
-	pipe, err := newPipeline(g, l, plain.key, plain, u.c.Pool, m, bufs)
+	pipe, err := newPipeline(g, l, plain, u.c.Pool, m, bufs)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 
 	"tahoe/caps"
@@ -29,6 +31,33 @@ type plaintext struct {
 	size  int64
 	key   [16]byte // of no use to a literal
 	close func() error
+	was   fs.FileInfo // of a file whose key was found, before that; nil for any other source
+}
+
+// unchanged returns an error when the source is a file that was written to since its key was found: shares of what was
+// there first may be on the grid, and would not fit to the new ones.
+func (p *plaintext) unchanged() error {
+	if p.was == nil {
+		return nil
+	}
+	is, err := stat(p.ReaderAt)
+	if err != nil {
+		return fmt.Errorf("read source: %w", err)
+	}
+	if is.Size() != p.was.Size() || !is.ModTime().Equal(p.was.ModTime()) {
+		return errSourceChanged
+	}
+	return nil
+}
+
+var errSourceChanged = errors.New("read source: the file was changed during its upload")
+
+// stat describes a source that is a file, and is nil for any other.
+func stat(src io.ReaderAt) (fs.FileInfo, error) {
+	if f, ok := src.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		return f.Stat()
+	}
+	return nil, nil
 }
 
 // firstPass reads a source for the first time.
@@ -69,6 +98,9 @@ func (f *firstPass) readAt(ctx context.Context, at io.ReaderAt) (*plaintext, err
 	h, err := f.hasher(f.size)
 	if err != nil {
 		return nil, err
+	}
+	if p.was, err = stat(at); err != nil {
+		return nil, fmt.Errorf("read source: %w", err)
 	}
 	section := io.NewSectionReader(at, 0, f.size)
 	if err := f.pump(ctx, countingReader{section, f.meter}, h, nil); err != nil {

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"tahoe/caps"
 	"tahoe/lafs/immutable"
@@ -117,6 +119,56 @@ func TestUploadSourceChanges(t *testing.T) {
 			t.Errorf("servers are blamed for the source: %v", unhappy)
 		}
 		g.checkNothing(t)
+	}
+}
+
+// TestUploadFileChanges: a file that is written to between its two readings gives no capability, and no shares.
+func TestUploadFileChanges(t *testing.T) {
+	const size = 400_000
+	for _, c := range []struct {
+		name   string
+		change func(f *os.File) error // after the first reading
+		random bool
+		fails  bool
+	}{
+		{"not at all", func(*os.File) error { return nil }, false, false},
+		{"written to", func(f *os.File) error { return os.Chtimes(f.Name(), time.Time{}, time.Unix(1, 0)) }, false, true},
+		{"longer", func(f *os.File) error { return f.Truncate(size + 1) }, false, true},
+		{"a random key fits whatever is read", func(f *os.File) error { return os.Chtimes(f.Name(), time.Time{}, time.Unix(1, 0)) }, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := os.CreateTemp(t.TempDir(), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.Write(upData(size)); err != nil {
+				t.Fatal(err)
+			}
+			var once sync.Once
+			g := newUpGrid(t, 10)
+			u := g.uploader(func(c *immutable.UploaderConfig) { c.Encoding = smallSegments(50_000) })
+			got, _, err := u.Upload(t.Context(), f, immutable.UploadOptions{Size: size, RandomKey: c.random, Progress: func(p immutable.Progress) {
+				if p.Hashed == size {
+					once.Do(func() {
+						if err := c.change(f); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+			}})
+			if !c.fails {
+				if err != nil {
+					t.Fatal(err)
+				}
+				g.checkShares(t, got, 50_000, 10)
+				return
+			}
+			if err == nil || err.Error() != "read source: the file was changed during its upload" {
+				t.Errorf("got %v", err)
+			}
+			g.checkNothing(t)
+		})
 	}
 }
 
