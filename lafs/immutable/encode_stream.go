@@ -65,27 +65,6 @@ func (s *shareStream) Read(b []byte) (int, error) {
 	return 0, s.err
 }
 
-// WriteTo gives the blocks to w where they lie, without copying them.
-func (s *shareStream) WriteTo(w io.Writer) (int64, error) {
-	var total int64
-	for {
-		if len(s.rest) == 0 {
-			if s.next(); s.err == io.EOF {
-				return total, nil
-			}
-			if s.err != nil {
-				return total, s.err
-			}
-		}
-		n, err := w.Write(s.rest)
-		total += int64(n)
-		s.took(n)
-		if err != nil {
-			return total, err
-		}
-	}
-}
-
 // took uses up n bytes of the current piece.
 func (s *shareStream) took(n int) {
 	s.rest = s.rest[n:]

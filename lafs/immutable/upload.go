@@ -226,9 +226,8 @@ func (t *transfer) deliver(ctx, placing context.Context) (map[int]*candidate, er
 		}
 	}
 	t.placer.giveBack(placing, func(share int, x *candidate) bool { return targets[share] == x })
-	size := t.pipe.layout.ShareSize()
-	t.pipe.meter.toPush.Store(size * int64(len(targets)))
-	p := &pusher{c: t.c, placer: t.placer, pipe: t.pipe, size: size, shares: targets}
+	t.pipe.meter.toPush.Store(t.pipe.layout.ShareSize() * int64(len(targets)))
+	p := &pusher{c: t.c, placer: t.placer, pipe: t.pipe, shares: targets, writes: map[int]*shareWrite{}}
 	if err := p.push(ctx); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,6 @@ type pusher struct {
 	c      *UploaderConfig
 	placer *placer
 	pipe   *pipeline
-	size   int64 // of a share
 
 	mu        sync.Mutex          // guards what follows, and the placer's servers
 	shares    map[int]*candidate  // being written, or written; not those that were lost
@@ -77,7 +76,7 @@ func (p *pusher) write(ctx context.Context, share int, x *candidate) error {
 	defer cancel(nil)
 	w := &shareWrite{share: share, stream: p.pipe.stream(share), cancel: cancel}
 	defer p.enter(w)()
-	missing, err := x.writers[share].Write(ctx, storage.Span{Offset: 0, Size: p.size}, w.stream)
+	missing, err := x.writers[share].Write(ctx, storage.Span{Offset: 0, Size: p.pipe.layout.ShareSize()}, w.stream)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -93,9 +92,6 @@ func (p *pusher) write(ctx context.Context, share int, x *candidate) error {
 func (p *pusher) enter(w *shareWrite) (leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.writes == nil {
-		p.writes = map[int]*shareWrite{}
-	}
 	p.writes[w.share] = w
 	return func() {
 		p.mu.Lock()
