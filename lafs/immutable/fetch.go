@@ -42,7 +42,7 @@ type fetch struct {
 	search  search
 	lanes   []*lane
 	gone    map[*share]bool // failed in this Read
-	stalled map[*share]int  // kept others waiting in this Read, numbered in that order
+	stalled map[*share]int  // kept others waiting in this Read, in looks; see charge
 	begun   bool            // lanes may take shares
 	grace   *time.Timer     // lets them begin; nil when that is not needed
 	window  window
@@ -192,7 +192,7 @@ func (x *fetch) count(good func(*share) bool) int {
 func (x *fetch) giveUp() {
 	for _, l := range x.lanes {
 		if l.share != nil && l.still > 0 {
-			x.stall(l.share)
+			x.charge(l)
 			x.f.blame(l.share, errStalled)
 		}
 	}
@@ -249,9 +249,9 @@ func (f *File) blame(s *share, err error) {
 	f.answers[s.server.ID()] = &next
 }
 
-// found takes the answer of a server. A share that was known gets the new reader and another chance, unless it is
+// found takes the answer of a server, which took so many looks. A share that was known gets the new reader and another chance, unless it is
 // corrupt. f.mu is held.
-func (x *fetch) found(server *grid.Server, readers map[storage.ShareNum]storage.Reader) {
+func (x *fetch) found(server *grid.Server, readers map[storage.ShareNum]storage.Reader, latency int) {
 	f := x.f
 	a := &Answer{Server: server.Name()}
 	for num, r := range readers {
@@ -261,11 +261,11 @@ func (x *fetch) found(server *grid.Server, readers map[storage.ShareNum]storage.
 		a.Shares = append(a.Shares, num)
 		i := slices.IndexFunc(f.shares, func(s *share) bool { return s.server.ID() == server.ID() && s.num == int(num) })
 		if i >= 0 {
-			f.shares[i].r, f.shares[i].server = r, server
+			f.shares[i].r, f.shares[i].server, f.shares[i].latency = r, server, latency
 			delete(x.gone, f.shares[i])
 			continue
 		}
-		f.shares = append(f.shares, &share{server: server, num: int(num), name: server.Name(), r: r})
+		f.shares = append(f.shares, &share{server: server, num: int(num), name: server.Name(), r: r, latency: latency})
 	}
 	slices.Sort(a.Shares)
 	f.answers[server.ID()] = a

@@ -26,6 +26,7 @@ type lane struct {
 	reading  bool                    // waits for its server, and not for the writer
 	starving bool                    // finds no share
 	seen     int64                   // the meter at the watcher's last look
+	waits    bool                    // nothing has come from its share yet
 	still    int                     // looks without a byte
 	behind   int                     // looks at which others had filled in their blocks of the segment
 	age      int                     // looks since the lane took its share or filled a block
@@ -62,6 +63,7 @@ func (l *lane) take(stop context.CancelCauseFunc) (s *share) {
 			}
 			l.share, l.stop, l.reading, l.starving = s, stop, true, false
 			l.fresh()
+			l.waits = true
 			return true
 		}
 		if !l.starving {
@@ -152,7 +154,7 @@ func (x *fetch) candidate(l *lane) *share {
 // A rank orders shares: lower ones are taken first.
 type rank [5]int
 
-// rank prefers shares that did not stall or did so long ago, without faults, of idle servers, that have proved themselves, and that need no decoding, in this
+// rank prefers shares that did not stall or had little time for it, without faults, of idle servers, that have proved themselves, and that need no decoding, in this
 // order. f.mu is held.
 func (x *fetch) rank(s *share) rank {
 	r := rank{x.stalled[s], s.faults, x.load(s), 1, 1}
@@ -226,8 +228,7 @@ func (l *lane) drop(s *share, err error) (over bool) {
 		x.doubts = append(x.doubts, doubt{s, p})
 	case corrupt:
 		x.advise(s, p)
-	case errors.Is(err, errStalled):
-		x.stall(s)
+	case errors.Is(err, errStalled): // noted by replace
 	default:
 		x.gone[s] = true
 	}

@@ -95,8 +95,9 @@ func (x *fetch) searching() {
 			server := s.queue[0]
 			s.queue, s.asked = s.queue[1:], append(s.asked, server)
 			s.live++
+			begun := x.watch.looks
 			delete(f.answers, server.ID())
-			x.running.Go(func() { x.query(server) })
+			x.running.Go(func() { x.query(server, begun) })
 		}
 		changed := f.changed
 		f.mu.Unlock()
@@ -107,8 +108,8 @@ func (x *fetch) searching() {
 	}
 }
 
-// query asks one server.
-func (x *fetch) query(server *grid.Server) {
+// query asks one server. The watcher had looked begun times then.
+func (x *fetch) query(server *grid.Server, begun int) {
 	f := x.f
 	ctx, cancel := context.WithTimeout(x.ctx, f.d.QueryTimeout)
 	defer cancel()
@@ -135,15 +136,15 @@ func (x *fetch) query(server *grid.Server) {
 	if late {
 		x.search.late--
 	}
-	x.answered(server, readers, err)
+	x.answered(server, readers, x.watch.looks-begun+1, err)
 	x.signal()
 }
 
 // answered takes what a query brought. f.mu is held.
-func (x *fetch) answered(server *grid.Server, readers map[storage.ShareNum]storage.Reader, err error) {
+func (x *fetch) answered(server *grid.Server, readers map[storage.ShareNum]storage.Reader, latency int, err error) {
 	switch {
 	case err == nil:
-		x.found(server, readers)
+		x.found(server, readers, latency)
 	case x.ctx.Err() != nil: // cut short: nothing is known
 	default:
 		x.f.answers[server.ID()] = &Answer{Server: server.Name(), Err: err}

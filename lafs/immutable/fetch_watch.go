@@ -72,10 +72,19 @@ func (x *fetch) look(patience int) {
 	}
 }
 
-// look says whether anything arrived since the last one. f.mu is held.
-func (l *lane) look() (moved bool) {
+// look says whether the lane got further than with any earlier use of its share since the last one: to bring the same bytes
+// again and then stop is no progress. f.mu is held.
+func (l *lane) look() (further bool) {
 	n := l.meter.Load()
-	moved, l.seen = n != l.seen, n
+	moved := n != l.seen
+	l.seen = n
+	if got := n - l.since; l.share != nil && got > l.share.most {
+		further, l.share.most = true, got
+	}
+	if moved && l.waits && l.share != nil {
+		l.waits = false
+		l.share.latency = max(l.share.latency, l.age)
+	}
 	l.still++
 	if moved {
 		l.still = 0
@@ -89,7 +98,7 @@ func (l *lane) look() (moved bool) {
 	if s := l.slot(); s == nil || s.have < max(l.x.f.chk.Needed()/2, 1) {
 		l.behind = 0
 	}
-	return moved
+	return further
 }
 
 // slot is the place of the segment that the lane fills next, nil when there is none yet. f.mu is held.
@@ -109,32 +118,27 @@ func (x *fetch) pause(paused bool) {
 
 // stalled says whether the lane stood still for the hedge time, left others waiting at its segment for twice as long, or
 // got next to nothing in twice that time. A lane whose servers stall one after the other waits half as long each time, so
-// that many dead servers cost little more than one.
+// that many dead servers cost little more than one; but no server has less than twice the time in which it answered before,
+// as far as that is below the hedge time.
 func (l *lane) stalled() bool {
 	if l.share == nil || !l.reading {
 		return false
 	}
-	limit := max(looksPerHedge>>l.stalls, 1)
+	limit := max(looksPerHedge>>l.stalls, min(2*l.share.latency+1, looksPerHedge))
 	return l.still >= limit || l.behind >= 2*limit || l.age >= 4*limit && l.drips()
 }
 
 // drips says whether next to nothing came since the lane took its share or filled a block. f.mu is held.
 func (l *lane) drips() bool { return l.meter.Load()-l.since < int64(l.age)*leastPerLook }
 
-// useless says whether even a share that stalled before may be better than what the lane has: what drips is never given
-// up, and the other may have stalled for no more than a moment. A lane that changes that way waits twice as long each
-// time, so that who is slow gets through.
+// useless says whether even a share that stalled before may be better than what the lane has: the other may have stalled
+// for no more than a moment, while this one had its full time. A lane that changes from one that drips waits twice as long
+// each time, so that who is slow gets through; from one that stands still, after some rounds.
 func (l *lane) useless() bool {
-	return l.still < looksPerHedge && l.age >= 4*looksPerHedge<<min(l.turns, 16) && l.drips()
-}
-
-// stall notes that s kept others waiting. f.mu is held.
-func (x *fetch) stall(s *share) {
-	x.stalled[s] = 0
-	for _, n := range x.stalled {
-		x.stalled[s] = max(x.stalled[s], n)
+	if l.still >= looksPerHedge<<min(l.turns/8, 4) {
+		return true
 	}
-	x.stalled[s]++
+	return l.still < looksPerHedge && l.age >= 4*looksPerHedge<<min(l.turns, 16) && l.drips()
 }
 
 // replace takes the share from a lane that stalls, if there is one that did not stall before; otherwise one is searched
@@ -152,7 +156,18 @@ func (x *fetch) replace(l *lane) {
 	if again {
 		l.turns++
 	}
+	x.charge(l)
 	l.fresh()
 	l.stalls++
 	l.stop(errStalled)
+}
+
+// charge notes that the lane's share kept others waiting. One that brought something, and not enough, has shown how fast it
+// is: others come before it. f.mu is held.
+func (x *fetch) charge(l *lane) {
+	looks := max(l.age, 1)
+	if l.meter.Load() > l.since {
+		looks *= 4
+	}
+	x.stalled[l.share] += looks
 }

@@ -74,6 +74,7 @@ func (l *lane) fill(s *slot, segment, num int, block []byte) {
 	s.have++
 	l.segment = segment + 1
 	l.fresh()
+	l.share.most = 0
 	x.watch.progress++
 	if s.have == x.window.g.Needed {
 		x.running.Go(func() { x.finish(s, segment) })

@@ -25,6 +25,8 @@ type share struct {
 	noUEB   bool            // its UEB is wrong, so that another share must come first
 	other   taghash.Hash    // of its UEB, when that is well formed and not the file's; zero otherwise
 	bad     map[int]bool    // segments whose block was wrong
+	most    int64           // bytes that one use brought without filling a block
+	latency int             // looks that its server took to answer, at most
 	faults  int             // failures of any kind: better shares are preferred
 	advised map[string]bool // parts that its server was told about
 }
