@@ -27,7 +27,7 @@ var ladder = [][]string{
 	{"node/basedir"},
 	{"node"},
 	{"cmd/tahoe", "tests/gridtest"},
-	{"tests", "tests/bench"},
+	{"tests", "tests/bench", "tests/interop"},
 }
 
 // future are the packages that the ladder and the rules name and that nobody has written yet. Writing one means taking it

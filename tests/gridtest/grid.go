@@ -79,9 +79,7 @@ func (g *Grid) StartServer(i int) {
 func (g *Grid) running() int {
 	n := 0
 	for _, s := range g.Server {
-		select {
-		case <-s.done:
-		default:
+		if s.Running() {
 			n++
 		}
 	}

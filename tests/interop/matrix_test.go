@@ -1,0 +1,105 @@
+package interop_test
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestMatrix stores files with a client of each maker and reads them with that of the other, over the servers, introducers
+// and protocols of each; then it kills servers down to the three that it takes, and reads again.
+func TestMatrix(t *testing.T) {
+	w := newWorld(t)
+	var stored []storedFile
+	for _, c := range cells() {
+		t.Run(c.String(), func(t *testing.T) {
+			clients := w.clients(t, c)
+			for _, m := range makers {
+				t.Run("client="+string(m), func(t *testing.T) {
+					stored = append(stored, transfers(t, c, clients[m], clients[m.other()])...)
+				})
+			}
+		})
+	}
+	w.storage[ours][0].Kill()
+	w.storage[ours][1].Kill()
+	w.storage[original][0].Kill()
+	w.storage[original][1].Kill()
+	w.readBack(t, stored, string(ours), string(original))
+	w.storage[ours][2].Kill()
+	w.storage[original][2].Kill()
+	w.storage[original][3].Kill()
+	w.readBack(t, stored, mixed)
+}
+
+func cells() []cell {
+	var out []cell
+	for _, servers := range []string{string(ours), string(original), mixed} {
+		for _, introducer := range []string{none} {
+			for _, protocol := range []string{gbs} {
+				out = append(out, cell{servers, introducer, protocol})
+			}
+		}
+	}
+	return out
+}
+
+// A storedFile is what somebody has stored in a cell.
+type storedFile struct {
+	cell cell
+	by   maker
+	cap  string
+	data []byte
+}
+
+// The sizes of files: a literal, one small segment, several segments.
+var sizes = []int{0, 55, 100, 3 << 20}
+
+// full is the largest size, for some of the cells and, in the long form, for all.
+const full = 40 << 20
+
+// transfers stores files of all sizes by one client, and reads them by the other, who gets the same capability when it
+// stores the same.
+func transfers(t *testing.T, c cell, up, down *peer) []storedFile {
+	var out []storedFile
+	for _, size := range c.sizes() {
+		data := content(fmt.Sprint(c, up.maker, size), size)
+		cap := up.put(t, data)
+		down.mustRead(t, cap, data)
+		if size < full {
+			if again := down.put(t, data); again != cap {
+				t.Errorf("%d bytes: the %s client got %s, and the %s one %s", size, up.maker, cap, down.maker, again)
+			}
+		}
+		out = append(out, storedFile{c, up.maker, cap, data})
+	}
+	return out
+}
+
+func (c cell) sizes() []int {
+	if c.servers == mixed || long() {
+		return append(append([]int(nil), sizes...), full)
+	}
+	return sizes
+}
+
+// readBack reads what was stored on these servers, by clients that start now.
+func (w *world) readBack(t *testing.T, stored []storedFile, choices ...string) {
+	for _, c := range cells() {
+		for _, servers := range choices {
+			if c.servers != servers {
+				continue
+			}
+			t.Run("killed/"+c.String(), func(t *testing.T) {
+				clients := w.clients(t, c)
+				for _, f := range stored {
+					if f.cell.servers == servers && f.cell.protocol == c.protocol {
+						clients[f.by.other()].mustRead(t, f.cap, f.data)
+						if len(f.data) < full {
+							clients[f.by].mustRead(t, f.cap, f.data)
+						}
+					}
+				}
+			})
+		}
+	}
+}

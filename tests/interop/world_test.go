@@ -1,0 +1,108 @@
+package interop_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// perMaker is how many storage nodes of each maker a world has.
+const perMaker = 5
+
+// A world is the storage nodes of one test.
+type world struct {
+	t       *testing.T
+	dir     string
+	storage map[maker][]*peer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	needsOriginal(t)
+	w := &world{t: t, dir: t.TempDir(), storage: map[maker][]*peer{ours: make([]*peer, perMaker), original: make([]*peer, perMaker)}}
+	var make []func()
+	for _, m := range makers {
+		for i := range w.storage[m] {
+			make = append(make, func() {
+				w.storage[m][i] = newStorage(t, m, filepath.Join(w.dir, fmt.Sprintf("storage-%s-%d", m, i+1)))
+				w.storage[m][i].start()
+			})
+		}
+	}
+	together(t, make...)
+	return w
+}
+
+// servers are the storage nodes of a choice: a maker's, or "mixed".
+func (w *world) servers(choice string) []*peer {
+	if choice == mixed {
+		return append(w.servers(string(ours)), w.servers(string(original))...)
+	}
+	return append([]*peer(nil), w.storage[maker(choice)]...)
+}
+
+const mixed = "mixed"
+
+// A cell of the matrix: what a client of each maker has in common with that of the other.
+type cell struct {
+	servers    string // whose
+	introducer string // whose; "none": servers.yaml
+	protocol   string
+}
+
+const (
+	none     = "none"
+	gbs      = "GBS"
+	foolscap = "Foolscap"
+)
+
+func (c cell) String() string {
+	return fmt.Sprintf("servers=%s/introducer=%s/protocol=%s", c.servers, c.introducer, c.protocol)
+}
+
+// encoding is needed, happy and total.
+func (c cell) encoding() (needed, happy, total int) {
+	if c.servers == mixed {
+		return 3, 7, 10
+	}
+	return 3, 3, perMaker
+}
+
+// clients runs a client of each maker, and waits until they are connected to the servers of the cell that run.
+func (w *world) clients(t *testing.T, c cell) map[maker]*peer {
+	t.Helper()
+	dir := t.TempDir()
+	both := [2]*peer{}
+	var start []func()
+	for i, m := range makers {
+		start = append(start, func() {
+			p := newClient(t, m, filepath.Join(dir, "client-"+string(m)))
+			both[i] = p
+			needed, happy, total := c.encoding()
+			p.set("client/shares.needed", strconv.Itoa(needed), "client/shares.happy", strconv.Itoa(happy),
+				"client/shares.total", strconv.Itoa(total), "client/force_foolscap", strconv.FormatBool(c.protocol == foolscap))
+			p.setPrivate("convergence", "fqfl2bjy3khd3vhxz4hujm62fvzy4mbzc57cwz6zfsgsc6dqjobq")
+			w.introduce(p, c)
+			p.start()
+			p.waitConnected(w.running(c))
+		})
+	}
+	together(t, start...)
+	return map[maker]*peer{both[0].maker: both[0], both[1].maker: both[1]}
+}
+
+// introduce tells a client where it finds its servers.
+func (w *world) introduce(p *peer, c cell) {
+	p.knows(w.servers(c.servers)...)
+}
+
+func (w *world) running(c cell) int {
+	n := 0
+	for _, s := range w.servers(c.servers) {
+		if s.Running() {
+			n++
+		}
+	}
+	return n
+}
