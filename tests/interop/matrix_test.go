@@ -35,7 +35,7 @@ func cells() []cell {
 	var out []cell
 	for _, servers := range []string{string(ours), string(original), mixed} {
 		for _, introducer := range []string{none} {
-			for _, protocol := range []string{gbs} {
+			for _, protocol := range protocols() {
 				out = append(out, cell{servers, introducer, protocol})
 			}
 		}

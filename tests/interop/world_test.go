@@ -106,3 +106,6 @@ func (w *world) running(c cell) int {
 	}
 	return n
 }
+
+// protocols are those that the nodes of a cell may speak.
+func protocols() []string { return []string{gbs} }
