@@ -8,6 +8,7 @@ import (
 // TestMatrix stores files with a client of each maker and reads them with that of the other, over the servers, introducers
 // and protocols of each; then it kills servers down to the three that it takes, and reads again.
 func TestMatrix(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var stored []storedFile
 	for _, c := range cells() {

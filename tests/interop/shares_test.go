@@ -16,6 +16,7 @@ import (
 // TestShareFiles has a client of each maker store the same files on a server of each maker, always on the same node directory, and
 // compares what is then on the disk. The original's tools are to accept what our client stored on our server.
 func TestShareFiles(t *testing.T) {
+	t.Parallel()
 	program := needsOriginal(t)
 	dir := t.TempDir()
 	server := newStorage(t, original, filepath.Join(dir, "storage"))
