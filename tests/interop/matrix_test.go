@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 )
 
@@ -9,6 +10,18 @@ import (
 // and protocols of each; then it kills servers down to the three that it takes, and reads again.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
+	matrix(t, false)
+}
+
+// TestLongMatrix is the same with the full sizes everywhere.
+func TestLongMatrix(t *testing.T) {
+	if os.Getenv("TAHOE_LONG") == "" {
+		t.Skip("full sizes: ./check -long runs this")
+	}
+	matrix(t, true)
+}
+
+func matrix(t *testing.T, long bool) {
 	w := newWorld(t)
 	var stored []storedFile
 	for _, c := range cells() {
@@ -16,7 +29,7 @@ func TestMatrix(t *testing.T) {
 			clients := w.clients(t, c)
 			for _, m := range makers {
 				t.Run("client="+string(m), func(t *testing.T) {
-					stored = append(stored, transfers(t, c, clients[m], clients[m.other()])...)
+					stored = append(stored, transfers(t, c.sizes(long), c, clients[m], clients[m.other()])...)
 				})
 			}
 		})
@@ -35,7 +48,7 @@ func TestMatrix(t *testing.T) {
 func cells() []cell {
 	var out []cell
 	for _, servers := range []string{string(ours), string(original), mixed} {
-		for _, introducer := range []string{none} {
+		for _, introducer := range append([]string{none}, introducers()...) {
 			for _, protocol := range protocols() {
 				out = append(out, cell{servers, introducer, protocol})
 			}
@@ -60,12 +73,16 @@ const full = 40 << 20
 
 // transfers stores files of all sizes by one client, and reads them by the other, who gets the same capability when it
 // stores the same.
-func transfers(t *testing.T, c cell, up, down *peer) []storedFile {
+func transfers(t *testing.T, sizes []int, c cell, up, down *peer) []storedFile {
 	var out []storedFile
-	for _, size := range c.sizes() {
+	for _, size := range sizes {
 		data := content(fmt.Sprint(c, up.maker, size), size)
 		cap := up.put(t, data)
 		down.mustRead(t, cap, data)
+		if up.maker == ours && size == 3<<20 {
+			_, _, total := c.encoding()
+			down.verify(t, cap, total)
+		}
 		if size < full {
 			if again := down.put(t, data); again != cap {
 				t.Errorf("%d bytes: the %s client got %s, and the %s one %s", size, up.maker, cap, down.maker, again)
@@ -76,8 +93,8 @@ func transfers(t *testing.T, c cell, up, down *peer) []storedFile {
 	return out
 }
 
-func (c cell) sizes() []int {
-	if c.servers == mixed || long() {
+func (c cell) sizes(long bool) []int {
+	if c.servers == mixed || long {
 		return append(append([]int(nil), sizes...), full)
 	}
 	return sizes

@@ -2,7 +2,6 @@ package interop_test
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -39,9 +38,6 @@ var findOriginal = sync.OnceValue(func() found {
 	}
 	return found{path: strings.TrimSpace(string(out))}
 })
-
-// long says that the full sizes run: ./check -long.
-func long() bool { return os.Getenv("TAHOE_LONG") != "" }
 
 // command runs a program to its end and returns what it printed.
 func command(t testing.TB, path string, args ...string) string {

@@ -71,6 +71,35 @@ func newClient(t testing.TB, m maker, dir string) *peer {
 	return &peer{maker: m, dir: dir, t: t}
 }
 
+// newIntroducer makes and runs an introducer.
+func newIntroducer(t testing.TB, m maker, dir string) *peer {
+	t.Helper()
+	port := freePort(t)
+	command(t, m.program(t), "create-introducer", fmt.Sprintf("--port=tcp:%d:interface=127.0.0.1", port),
+		fmt.Sprintf("--location=tcp:127.0.0.1:%d", port), dir)
+	p := &peer{maker: m, dir: dir, port: port, t: t}
+	p.start()
+	waitFor(t, "the introducer's FURL", func() error {
+		_, err := os.Stat(basedir.Dir(dir).Private("introducer.furl"))
+		return err
+	})
+	return p
+}
+
+// joins writes the node's introducers.yaml.
+func (p *peer) joins(introducers ...*peer) {
+	p.t.Helper()
+	if len(introducers) == 0 {
+		return
+	}
+	var text strings.Builder
+	text.WriteString("introducers:\n")
+	for _, i := range introducers {
+		fmt.Fprintf(&text, "  %s:\n    furl: %s\n", filepath.Base(i.dir), i.private("introducer.furl"))
+	}
+	p.setPrivate("introducers.yaml", text.String())
+}
+
 // together runs each of the functions at the same time: most of what nodes do at first is to wait, or to compute on one
 // processor. A failure of one ends the test when all are done.
 func together(t testing.TB, fs ...func()) {

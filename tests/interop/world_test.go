@@ -2,36 +2,61 @@ package interop_test
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"sync"
 	"testing"
 )
 
 // perMaker is how many storage nodes of each maker a world has.
 const perMaker = 5
 
-// A world is the storage nodes of one test.
+// A world is the storage nodes of one test, and introducers for those of each maker: one by each maker. Who joins those of both
+// makers' nodes has all.
 type world struct {
-	t       *testing.T
-	dir     string
-	storage map[maker][]*peer
+	t           *testing.T
+	dir         string
+	storage     map[maker][]*peer
+	introducers map[maker]map[maker]*peer // by whose nodes it introduces, and by its own maker
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	needsOriginal(t)
 	w := &world{t: t, dir: t.TempDir(), storage: map[maker][]*peer{ours: make([]*peer, perMaker), original: make([]*peer, perMaker)}}
-	var make []func()
+	w.startIntroducers()
+	var start []func()
 	for _, m := range makers {
 		for i := range w.storage[m] {
-			make = append(make, func() {
-				w.storage[m][i] = newStorage(t, m, filepath.Join(w.dir, fmt.Sprintf("storage-%s-%d", m, i+1)))
-				w.storage[m][i].start()
+			start = append(start, func() {
+				p := newStorage(t, m, filepath.Join(w.dir, fmt.Sprintf("storage-%s-%d", m, i+1)))
+				p.joins(slices.Collect(maps.Values(w.introducers[m]))...)
+				p.start()
+				w.storage[m][i] = p
 			})
 		}
 	}
-	together(t, make...)
+	together(t, start...)
 	return w
+}
+
+func (w *world) startIntroducers() {
+	w.introducers = map[maker]map[maker]*peer{ours: {}, original: {}}
+	var mu sync.Mutex
+	var start []func()
+	for _, of := range makers {
+		for _, by := range introducers() {
+			start = append(start, func() {
+				p := newIntroducer(w.t, maker(by), filepath.Join(w.dir, fmt.Sprintf("introducer-%s-of-%s", by, of)))
+				mu.Lock()
+				defer mu.Unlock()
+				w.introducers[of][maker(by)] = p
+			})
+		}
+	}
+	together(w.t, start...)
 }
 
 // servers are the storage nodes of a choice: a maker's, or "mixed".
@@ -94,7 +119,17 @@ func (w *world) clients(t *testing.T, c cell) map[maker]*peer {
 
 // introduce tells a client where it finds its servers.
 func (w *world) introduce(p *peer, c cell) {
-	p.knows(w.servers(c.servers)...)
+	if c.introducer == none {
+		p.knows(w.servers(c.servers)...)
+		return
+	}
+	var of []*peer
+	for _, m := range makers {
+		if c.servers == string(m) || c.servers == mixed {
+			of = append(of, w.introducers[m][maker(c.introducer)])
+		}
+	}
+	p.joins(of...)
 }
 
 func (w *world) running(c cell) int {
@@ -106,6 +141,9 @@ func (w *world) running(c cell) int {
 	}
 	return n
 }
+
+// introducers are those of whom a cell may have one.
+func introducers() []string { return nil }
 
 // protocols are those that the nodes of a cell may speak.
 func protocols() []string { return []string{gbs} }
