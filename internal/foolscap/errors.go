@@ -47,7 +47,9 @@ func (e *RemoteError) Error() string {
 }
 
 // IsA says whether the failure is of this class of the original's, or of one that derives from it.
-func (e *RemoteError) IsA(class string) bool { return e.Type == class || slices.Contains(e.Parents, class) }
+func (e *RemoteError) IsA(class string) bool {
+	return e.Type == class || slices.Contains(e.Parents, class)
+}
 
 // A CallError is an Object's answer to a call that did not work: it becomes a failure of this type at the other end.
 type CallError struct {

@@ -4,6 +4,10 @@ import (
 	"context"
 	"crypto/sha1"
 	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -15,18 +19,40 @@ type Tub struct {
 	cert tls.Certificate
 	id   TubID
 	cfg  Config
+	life string                  // differs with each start of the program
+	tap  func(net.Conn) net.Conn // what stands between TLS and the protocol: nothing, but in tests
 
-	mu      sync.Mutex
-	objects map[string]Object // by swissnum
+	mu       sync.Mutex
+	objects  map[string]Object // by swissnum
+	links    map[TubID]*link
+	lasts    map[TubID]connection // with masters
+	numbers  int64                // of connections that this Tub decided for
+	attempts map[TubID]*attempt
+	inbound  int // connections that others made
+	running  context.Context
+	group    sync.WaitGroup // what runs below Run
 }
 
 // NewTub makes a Tub whose identity is the certificate. It makes no connection.
 func NewTub(cert tls.Certificate, c Config) *Tub {
-	t := &Tub{cert: cert, cfg: c.withDefaults(), objects: map[string]Object{}}
+	t := &Tub{
+		cert: cert, cfg: c.withDefaults(), tap: func(c net.Conn) net.Conn { return c },
+		objects: map[string]Object{}, links: map[TubID]*link{}, lasts: map[TubID]connection{}, attempts: map[TubID]*attempt{},
+	}
 	if len(cert.Certificate) > 0 {
 		t.id = sha1.Sum(cert.Certificate[0])
 	}
+	t.life = t.random()
 	return t
+}
+
+// random is 16 digits that nobody has used before.
+func (t *Tub) random() string {
+	var b [8]byte
+	if _, err := io.ReadFull(t.cfg.Rand, b[:]); err != nil {
+		panic("foolscap: the source of random numbers gives none: " + err.Error())
+	}
+	return hex.EncodeToString(b[:])
 }
 
 // ID is the Tub id.
@@ -44,46 +70,126 @@ func (t *Tub) FURL(hints []string, swissnum string) string {
 	return scheme + t.id.String() + "@" + strings.Join(hints, ",") + "/" + swissnum
 }
 
+// lookUp finds a registered object.
+func (t *Tub) lookUp(swissnum string) (Value, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o, ok := t.objects[swissnum]; ok {
+		return o, nil
+	}
+	return nil, &CallError{Type: "builtins.KeyError", Message: "no object has this name here", Parents: []string{"builtins.LookupError"}}
+}
+
 // Serve speaks with whoever made the connection, from its first plaintext byte, until the connection or ctx ends. It owns
-// conn, and needs no Run.
-func (t *Tub) Serve(ctx context.Context, conn net.Conn) error { return ErrNotRunning }
-
-// Run owns the connections that Connect makes, until ctx ends.
-func (t *Tub) Run(ctx context.Context, ready func()) error { return ErrNotRunning }
-
-// Connect returns the object that a FURL names, over the connection that there is with its Tub, or a new one.
-func (t *Tub) Connect(ctx context.Context, furl string) (*Remote, error) { return nil, ErrNotRunning }
-
-// Keep connects, calls onConnect, and does so again whenever the connection has ended, with growing pauses, until ctx ends,
-// whose cause it returns. The ctx of onConnect ends with the connection; Keep waits for onConnect.
-func (t *Tub) Keep(ctx context.Context, furl string, onConnect func(ctx context.Context, r *Remote)) error {
-	return ErrNotRunning
+// conn, and needs no Run. It returns nil when it was ctx or the other end that ended it.
+func (t *Tub) Serve(ctx context.Context, conn net.Conn) error {
+	defer func() { _ = conn.Close() }()
+	if !t.admit() {
+		return fmt.Errorf("%w: more than %d connections", ErrNegotiation, t.cfg.Limits.Connections)
+	}
+	defer t.dismiss()
+	l, err := t.within(ctx, conn, t.accept)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if err := l.run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrDisconnected) {
+		return err
+	}
+	return nil
 }
 
-// A Remote is an object of another Tub, for as long as the connection lasts.
-type Remote struct{ _ int }
-
-// Call calls a method of the object and waits for the answer. A failure at the other end is a *RemoteError. A call whose ctx
-// ends is not taken back: the other end may do it nevertheless.
-func (r *Remote) Call(ctx context.Context, method string, args Args) (Value, error) {
-	return nil, ErrNotRunning
+func (t *Tub) admit() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inbound >= t.cfg.Limits.Connections {
+		return false
+	}
+	t.inbound++
+	return true
 }
 
-// CallOnly calls a method and wants no answer. It returns when the call is on its way.
-func (r *Remote) CallOnly(ctx context.Context, method string, args Args) error { return ErrNotRunning }
+func (t *Tub) dismiss() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inbound--
+}
 
-// OnDisconnect has f called once, when the connection has ended, with the reason; at once if it has ended already.
-func (r *Remote) OnDisconnect(f func(error)) (cancel func()) { return func() {} }
+// within negotiates in the time that it may take.
+func (t *Tub) within(ctx context.Context, conn net.Conn, negotiate func(context.Context, net.Conn) (*link, error)) (*link, error) {
+	limited, cancel := context.WithTimeoutCause(ctx, t.cfg.Negotiation, disagree("it took more than %v", t.cfg.Negotiation))
+	defer cancel()
+	stop := context.AfterFunc(limited, func() { _ = conn.SetDeadline(longAgo) })
+	l, err := negotiate(limited, conn)
+	stopped := stop()
+	if err == nil && stopped {
+		return l, nil
+	}
+	if l != nil {
+		t.forget(l)
+		l.end(err)
+		l.finish(err)
+	}
+	if limited.Err() != nil {
+		return nil, context.Cause(limited)
+	}
+	return nil, err
+}
 
-// Done is closed when the connection has ended.
-func (r *Remote) Done() <-chan struct{} { return nil }
+// take makes l the connection with its Tub, in place of the one that there is, if prefer says so, and gives it a number.
+func (t *Tub) take(l *link, prefer func(old *link) bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if old := t.links[l.peer]; old != nil && old.ctx.Err() == nil {
+		if !prefer(old) {
+			return false
+		}
+		old.end(fmt.Errorf("%w: a new connection with the same Tub took its place", ErrDisconnected))
+	}
+	t.numbers++
+	l.number = t.numbers
+	t.links[l.peer] = l
+	if a := t.attempts[l.peer]; a != nil {
+		t.settleLocked(a, l, nil)
+		if !l.dialed {
+			a.cancel()
+		}
+	}
+	return true
+}
 
-// Interface is the name of the object's remote interface, as the other end announced it, or "".
-func (r *Remote) Interface() string { return "" }
+// forget takes note that a connection has ended.
+func (t *Tub) forget(l *link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.links[l.peer] == l {
+		delete(t.links, l.peer)
+	}
+}
 
-// Tub is whose object it is.
-func (r *Remote) Tub() TubID { return TubID{} }
+// maxLasts bounds how many connections are remembered. Who forgets one may have to wait until the other end gives it up.
+const maxLasts = 4096
 
-// Release says that nobody here uses the object any more, so that the other end can forget it. A Remote that is garbage is
-// released, but only in time.
-func (r *Remote) Release() {}
+func (t *Tub) remember(id TubID, c connection) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, known := t.lasts[id]; !known && len(t.lasts) >= maxLasts {
+		for any := range t.lasts {
+			delete(t.lasts, any)
+			break
+		}
+	}
+	t.lasts[id] = c
+}
+
+func (t *Tub) lastConnection(id TubID) *connection {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c, ok := t.lasts[id]
+	if !ok {
+		c.life = noLife
+	}
+	return &c
+}
