@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
+	"tahoe/storage/ristorage"
 )
 
 // openClient opens the file store and its web port. A node without a web port has nobody who would use a file store.
@@ -70,14 +72,18 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	return broker, nil
 }
 
-// connector reaches servers by GBS.
+// connector reaches servers by GBS, and by Foolscap those that are announced without a NURL.
 func (n *Node) connector() grid.Connector {
+	tub := n.openTub()
 	return func(a grid.Announcement, events grid.Events) (grid.Conn, error) {
 		if !n.settings.DialTCP || a.Connections["tcp"] == "disabled" {
 			return nil, errors.New("connections by TCP are switched off")
 		}
 		if a.Connections["tcp"] == "tor" {
 			return nil, errors.New("it is to be reached by Tor, which is not supported yet")
+		}
+		if len(a.NURLs) == 0 || n.settings.Client.ForceFoolscap {
+			return ristorage.NewClient(tub, a.FURL, ristorage.ClientConfig{OnDisconnect: events.Disconnected})
 		}
 		address, err := mergeNURLs(a.NURLs)
 		if err != nil {
@@ -86,6 +92,8 @@ func (n *Node) connector() grid.Connector {
 		return gbs.NewClient(address, gbs.ClientConfig{OnDisconnect: events.Disconnected})
 	}
 }
+
+var errNoNURL = errors.New("it is announced without a NURL")
 
 // mergeNURLs makes one NURL of those of a server: they differ in their addresses. Others are left out, and so are those
 // for Tor.
@@ -106,11 +114,8 @@ func mergeNURLs(texts []string) (nurl.NURL, error) {
 			addrs = append(addrs, n.Addrs()...)
 		}
 	}
-	if len(addrs) == 0 && bad == nil {
-		bad = errors.New("it is announced without a NURL, for Foolscap alone, which is not supported yet")
-	}
 	if len(addrs) == 0 {
-		return nurl.NURL{}, bad
+		return nurl.NURL{}, cmp.Or(bad, errNoNURL)
 	}
 	slices.Sort(addrs)
 	addrs = slices.Compact(addrs)

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"tahoe/internal/foolscap"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/node/basedir"
@@ -36,6 +37,7 @@ type Node struct {
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
 	web      net.Listener    // nil: none
+	tub      *foolscap.Tub   // nil: nobody needs it
 	children []reactor.Child
 	warnings []string
 
