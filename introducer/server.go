@@ -17,9 +17,11 @@ type Peer interface {
 	OnGone(f func()) (cancel func())
 }
 
-// A Subscriber is told of announcements. Two that are equal are the same one.
+// A Subscriber is told of announcements.
 type Subscriber interface {
 	Peer
+	// Same says whether both are the same object of the same connection.
+	Same(other Subscriber) bool
 	// Announce tells it of announcements. An error says that it cannot be told any more.
 	Announce(ctx context.Context, batch []Signed) error
 	// Cut ends its connection, so that it notices, and comes again.
@@ -58,26 +60,22 @@ type Server struct {
 
 	mu          sync.Mutex
 	book        *book
-	subscribers map[subscriberKey]*subscription
+	subscribers map[*subscription]bool
 	work        context.Context // nil: it does not run
 	sending     sync.WaitGroup  // grows while work is not nil
 	counts      Counts
 }
 
-type subscriberKey struct {
-	to      Subscriber
-	service string
-}
-
 // A subscription is read from the book when its subscriber is ready for more: it holds no queue.
 type subscription struct {
-	subscriberKey
-	info   Info
-	since  time.Time
-	seen   uint64 // revision of the book
-	busy   bool   // a goroutine sends to it
-	gone   bool
-	forget func()
+	to      Subscriber
+	service string
+	info    Info
+	since   time.Time
+	seen    uint64 // revision of the book
+	busy    bool   // a goroutine sends to it
+	gone    bool
+	forget  func()
 }
 
 // NewServer makes an introducer that knows nothing.
@@ -95,7 +93,7 @@ func NewServer(c ServerConfig) *Server {
 	}
 	return &Server{
 		c: c, gate: make(chan struct{}, c.Sending), book: newBook(c.Announcements, c.Bytes),
-		subscribers: map[subscriberKey]*subscription{},
+		subscribers: map[*subscription]bool{},
 	}
 }
 
@@ -198,10 +196,10 @@ func (s *Server) publisherGone(e *entry, visit int) {
 // Subscribe tells to of all announcements of a service, those of now and those to come: ErrTooMany. Somebody who has
 // subscribed already stays as it is.
 func (s *Server) Subscribe(to Subscriber, service string, info Info) error {
-	sub := &subscription{subscriberKey: subscriberKey{to, service}, info: info.clean()}
+	sub := &subscription{to: to, service: service, info: info.clean()}
 	s.mu.Lock()
 	switch {
-	case s.subscribers[sub.subscriberKey] != nil:
+	case s.subscribed(to, service):
 		s.mu.Unlock()
 		return nil
 	case len(s.subscribers) >= s.c.Subscribers:
@@ -209,7 +207,7 @@ func (s *Server) Subscribe(to Subscriber, service string, info Info) error {
 		return ErrTooMany
 	}
 	sub.since = s.c.Clock.Now()
-	s.subscribers[sub.subscriberKey] = sub
+	s.subscribers[sub] = true
 	s.wake(sub)
 	s.mu.Unlock()
 	forget := to.OnGone(func() { s.drop(sub) })
@@ -223,13 +221,23 @@ func (s *Server) Subscribe(to Subscriber, service string, info Info) error {
 	return nil
 }
 
+// subscribed says whether to is told of the service already. s.mu is held.
+func (s *Server) subscribed(to Subscriber, service string) bool {
+	for sub := range s.subscribers {
+		if sub.service == service && sub.to.Same(to) {
+			return true
+		}
+	}
+	return false
+}
+
 // drop forgets a subscriber.
 func (s *Server) drop(sub *subscription) {
 	s.mu.Lock()
 	first, forget := !sub.gone, sub.forget
 	if first {
 		sub.gone = true
-		delete(s.subscribers, sub.subscriberKey)
+		delete(s.subscribers, sub)
 	}
 	s.mu.Unlock()
 	if first && forget != nil {

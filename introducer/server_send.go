@@ -7,7 +7,7 @@ import (
 
 // wakeAll has the subscribers of a service told what is new; "" is all services. s.mu is held.
 func (s *Server) wakeAll(service string) {
-	for _, sub := range s.subscribers {
+	for sub := range s.subscribers {
 		if service == "" || sub.service == service {
 			s.wake(sub)
 		}

@@ -91,6 +91,8 @@ func (l *listener) Announce(ctx context.Context, batch []introducer.Signed) erro
 	return l.fails
 }
 
+func (l *listener) Same(other introducer.Subscriber) bool { return other == introducer.Subscriber(l) }
+
 func (l *listener) Cut()            { l.cut = true; l.end() }
 func (l *listener) TubID() string   { return "tub-" + l.name }
 func (l *listener) Address() string { return "address-" + l.name }

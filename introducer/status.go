@@ -107,7 +107,7 @@ func (s *Server) snapshot() (ServerStatus, []*Verified) {
 			Service: e.v.Service(), Key: e.v.Key(), Nickname: clean(e.v.Nickname()), Version: clean(e.v.Version()), Since: e.when, Here: e.here,
 		})
 	}
-	for _, sub := range s.subscribers {
+	for sub := range s.subscribers {
 		st.Subscribers = append(st.Subscribers, SubscriberStatus{
 			Info: sub.info, Service: clean(sub.service), TubID: sub.to.TubID(), Address: sub.to.Address(), Since: sub.since,
 		})
