@@ -55,12 +55,13 @@ func newHouse(t *testing.T, by maker) *house {
 func (h *house) use(runner maker) {
 	h.storage.maker, h.client.maker = runner, runner
 	together(h.storage.t, h.storage.start, h.client.start)
-	together(h.storage.t, func() { h.client.waitConnected(1) }, func() { h.writer.waitConnected(1) })
+	waitConnected(h.storage.t, 1, h.client, h.writer)
 }
 
 // moves stops the nodes and has another program run them: nothing is lost, and nobody else notices.
 func (h *house) moves(t *testing.T, runner maker, cap, slot string) {
 	together(t, h.storage.Stop, h.client.Stop)
+	h.writer.waitConnected(0)
 	before := [2]map[string][]byte{lasting(t, h.storage.dir), lasting(t, h.client.dir)}
 	h.use(runner)
 	for i, p := range []*peer{h.storage, h.client} {

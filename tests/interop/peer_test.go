@@ -213,10 +213,32 @@ func (p *peer) waitConnected(n int) {
 	})
 }
 
+// waitConnected waits until each of the clients is connected to n servers.
+func waitConnected(t testing.TB, n int, clients ...*peer) {
+	t.Helper()
+	var wait []func()
+	for _, p := range clients {
+		wait = append(wait, func() { p.waitConnected(n) })
+	}
+	together(t, wait...)
+}
+
 func (p *peer) connected() (int, error) {
+	all, err := p.statuses()
+	n := 0
+	for _, s := range all {
+		if strings.HasPrefix(strings.ToLower(s), "connected") {
+			n++
+		}
+	}
+	return n, err
+}
+
+// statuses are what the client says of its connections to servers.
+func (p *peer) statuses() ([]string, error) {
 	resp, err := http.Get(p.url("?t=json"))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	var page struct {
@@ -225,15 +247,28 @@ func (p *peer) connected() (int, error) {
 		} `json:"servers"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
-		return 0, fmt.Errorf("read the list of servers: %w", err)
+		return nil, fmt.Errorf("read the list of servers: %w", err)
 	}
-	n := 0
-	for _, s := range page.Servers {
-		if strings.HasPrefix(strings.ToLower(s.Status), "connected") {
-			n++
+	out := make([]string, len(page.Servers))
+	for i, s := range page.Servers {
+		out[i] = s.Status
+	}
+	return out, nil
+}
+
+// mustSpeak fails the test if a client of the original speaks another protocol to a server: it words the status of each
+// differently.
+func (p *peer) mustSpeak(t testing.TB, protocol string) {
+	t.Helper()
+	all, err := p.statuses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if p.maker == original && (s == "connected" && protocol == foolscap || strings.HasPrefix(s, "Connected to") && protocol == gbs) {
+			t.Errorf("a server's status is %q, want one of %s", s, protocol)
 		}
 	}
-	return n, nil
 }
 
 // waitFor tries until try succeeds.

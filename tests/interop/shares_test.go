@@ -36,6 +36,7 @@ func TestShareFiles(t *testing.T) {
 	var caps []string
 	for _, by := range []maker{original, ours} {
 		server.Stop()
+		waitConnected(t, 0, clients[ours], clients[original])
 		server.maker = by
 		server.start()
 		for _, m := range makers {

@@ -59,6 +59,7 @@ func (s *slots) startClient(p *peer, protocol string) {
 	p.knows(s.servers...)
 	p.start()
 	p.waitConnected(slotServers)
+	p.mustSpeak(p.t, protocol)
 }
 
 func (s *slots) create(t *testing.T, format string, data []byte) string {
@@ -100,10 +101,10 @@ func (s *slots) file(t *testing.T, format string) {
 
 	s.servers[0].Stop()
 	s.servers[1].Kill()
+	waitConnected(t, slotServers-2, s.a, s.b)
 	s.b.mustRead(t, cap, want)
-	s.servers[0].start()
-	s.servers[1].start()
-	together(t, func() { s.a.waitConnected(slotServers) }, func() { s.b.waitConnected(slotServers) })
+	together(t, s.servers[0].start, s.servers[1].start)
+	waitConnected(t, slotServers, s.a, s.b)
 	s.b.mustRead(t, cap, want)
 }
 

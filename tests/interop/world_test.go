@@ -111,6 +111,7 @@ func (w *world) clients(t *testing.T, c cell) map[maker]*peer {
 			w.introduce(p, c)
 			p.start()
 			p.waitConnected(w.running(c))
+			p.mustSpeak(t, c.protocol)
 		})
 	}
 	together(t, start...)
@@ -146,4 +147,4 @@ func (w *world) running(c cell) int {
 func introducers() []string { return nil }
 
 // protocols are those that the nodes of a cell may speak.
-func protocols() []string { return []string{gbs} }
+func protocols() []string { return []string{gbs, foolscap} }
