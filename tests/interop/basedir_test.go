@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -46,6 +47,7 @@ func newHouse(t *testing.T, by maker) *house {
 		p.set("client/shares.happy", "1")
 		p.knows(h.storage)
 	}
+	h.writer.set("client/force_foolscap", strconv.FormatBool(by == ours)) // one protocol for each of the two houses
 	h.writer.start()
 	h.storage.Stop()
 	return h

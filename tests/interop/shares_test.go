@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,32 +31,49 @@ func TestShareFiles(t *testing.T) {
 		p.knows(server)
 		clients[m] = p
 	}
-	together(t, clients[ours].start, clients[original].start)
-
 	var first map[string][]byte
 	var caps []string
 	for _, by := range []maker{original, ours} {
 		server.Stop()
-		waitConnected(t, 0, clients[ours], clients[original])
 		server.maker = by
 		server.start()
-		for _, m := range makers {
-			t.Run(fmt.Sprintf("client=%s/servers=%s/introducer=none/protocol=GBS", m, by), func(t *testing.T) {
-				dropShares(t, server)
-				clients[m].waitConnected(1)
-				caps = nil
-				for _, size := range []int{100, 131072, 3<<20 + 1} {
-					caps = append(caps, clients[m].put(t, content(fmt.Sprint("share files", size), size)))
-				}
-				got := withoutLeaseTimes(t, server)
-				if first == nil {
-					first = got
-				}
-				compare(t, first, got)
-			})
+		for _, protocol := range protocols() {
+			startClients(t, clients, protocol)
+			for _, m := range makers {
+				t.Run(fmt.Sprintf("client=%s/servers=%s/introducer=none/protocol=%s", m, by, protocol), func(t *testing.T) {
+					dropShares(t, server)
+					caps = nil
+					for _, size := range []int{100, 131072, 3<<20 + 1} {
+						caps = append(caps, clients[m].put(t, content(fmt.Sprint("share files", size), size)))
+					}
+					got := withoutLeaseTimes(t, server)
+					if first == nil {
+						first = got
+					}
+					compare(t, first, got)
+				})
+			}
 		}
 	}
 	t.Run("tools", func(t *testing.T) { toolsAccept(t, program, server, clients, caps) })
+}
+
+// startClients has the clients of a server speak a protocol.
+func startClients(t *testing.T, clients map[maker]*peer, protocol string) {
+	t.Helper()
+	var start []func()
+	for _, p := range clients {
+		p.set("client/force_foolscap", strconv.FormatBool(protocol == foolscap))
+		start = append(start, func() {
+			if p.Process != nil {
+				p.Stop()
+			}
+			p.start()
+			p.waitConnected(1)
+			p.mustSpeak(t, protocol)
+		})
+	}
+	together(t, start...)
 }
 
 func sharesOf(server *peer) string { return filepath.Join(server.dir, "storage", "shares") }
@@ -148,9 +166,13 @@ func toolsAccept(t *testing.T, program string, server *peer, clients map[maker]*
 			t.Errorf("catalog-shares: %s", line)
 		}
 	}
+	var check []func()
 	for _, cap := range caps {
-		healthy(t, cap, 10, []byte(command(t, program, "-d", clients[original].dir, "check", "--verify", "--raw", cap)))
+		check = append(check, func() {
+			healthy(t, cap, 10, []byte(command(t, program, "-d", clients[original].dir, "check", "--verify", "--raw", cap)))
+		})
 	}
+	together(t, check...)
 }
 
 // verify has the client check all bytes of all shares of a file, and demands that n are good and none is bad.
