@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"tahoe/internal/foolscap"
+	"tahoe/node/basedir"
 	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
@@ -19,10 +20,13 @@ const maxMessage = 128 << 20
 // openTub returns the node's Tub, which runs before whatever is opened from now on. The first to need it makes it.
 func (n *Node) openTub() *foolscap.Tub {
 	if n.tub == nil {
+		limits := foolscap.Limits{Message: maxMessage, Buffered: maxMessage, Unsent: maxMessage, Pending: 64}
+		if n.kind == basedir.Introducer {
+			limits = introducerLimits()
+		}
 		n.tub = foolscap.NewTub(n.identity.Cert, foolscap.Config{
-			Log: n.log, Clock: n.shared.Clock,
+			Log: n.log, Clock: n.shared.Clock, Limits: limits,
 			Keepalive: n.settings.Tub.Keepalive, Disconnect: n.settings.Tub.Disconnect,
-			Limits: foolscap.Limits{Message: maxMessage, Buffered: maxMessage, Unsent: maxMessage, Pending: 64},
 		})
 		n.children = append(n.children, reactor.Child{Name: "tub", Service: n.tub})
 	}

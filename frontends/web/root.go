@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tahoe/frontends/web/wapi"
+	"tahoe/introducer"
 	"tahoe/lafs/grid"
 )
 
@@ -17,11 +18,14 @@ func (s *Server) serveRoot(w *recorder, r *http.Request) error {
 	if err := allow(r, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
+	if s.intro != nil {
+		return s.serveIntroducer(w, r)
+	}
 	servers := s.grid.Statuses()
 	slices.SortFunc(servers, func(a, b grid.Status) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	switch t := r.URL.Query().Get("t"); t {
 	case "json":
-		return s.writeJSON(w, r, "application/json; charset=utf-8", welcomeAnswer(servers))
+		return s.writeJSON(w, r, "application/json; charset=utf-8", welcomeAnswer(servers, s.c.Introducers()))
 	case "", "html":
 		return s.servePage(w, r, "welcome.html", s.welcomePage(r, servers))
 	default:
@@ -29,8 +33,11 @@ func (s *Server) serveRoot(w *recorder, r *http.Request) error {
 	}
 }
 
-func welcomeAnswer(servers []grid.Status) wapi.Welcome {
+func welcomeAnswer(servers []grid.Status, introducers []introducer.LinkStatus) wapi.Welcome {
 	answer := wapi.Welcome{Introducers: wapi.Introducers{Statuses: []string{}}, Servers: []wapi.Server{}}
+	for _, st := range introducers {
+		answer.Introducers.Statuses = append(answer.Introducers.Statuses, st.Text)
+	}
 	for _, st := range servers {
 		answer.Servers = append(answer.Servers, serverAnswer(st))
 	}

@@ -97,7 +97,6 @@ func (v values) ignored() []string {
 			all = append(all, what)
 		}
 	}
-	add(v.text("client", "introducer.furl", "") != "", "the introducer of [client] introducer.furl is not contacted yet; servers come from private/servers.yaml")
 	helper := v.text("client", "helper.furl", "")
 	add(helper != "" && helper != "None", "the helper of [client] helper.furl is not used yet; files are uploaded directly")
 	add(v.boolean("helper", "enabled", false), "the helper of [helper] is not offered yet")
