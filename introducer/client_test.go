@@ -66,7 +66,9 @@ func (l *worldLink) Check(context.Context) error {
 	return nil
 }
 
-func (l *worldLink) Publish(_ context.Context, a introducer.Signed) error { return l.server.Publish(a, l) }
+func (l *worldLink) Publish(_ context.Context, a introducer.Signed) error {
+	return l.server.Publish(a, l)
+}
 
 func (l *worldLink) Subscribe(_ context.Context, service string, i introducer.Info, heard func([]introducer.Signed)) error {
 	l.listener = heard
@@ -203,7 +205,9 @@ func TestSeveralIntroducers(t *testing.T) {
 		var heard sink
 		runClient(t, introducer.ClientConfig{
 			Introducers: []introducer.Introducer{{Name: "a", FURL: "A"}, {Name: "b", FURL: "B"}}, Service: "storage", Sink: heard.take,
-			Connect: func(ctx context.Context, furl string) (introducer.Link, error) { return worlds[furl].connect(ctx, furl) },
+			Connect: func(ctx context.Context, furl string) (introducer.Link, error) {
+				return worlds[furl].connect(ctx, furl)
+			},
 		})
 		time.Sleep(time.Second)
 		publish(t, b, &peer{}, 1, 4, "storage") // b lags behind
