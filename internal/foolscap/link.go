@@ -22,7 +22,8 @@ type link struct {
 	conn net.Conn
 	r    *bufio.Reader
 
-	dialed bool // this end made the connection
+	dialed bool      // this end made the connection
+	began  time.Time // by the Clock
 
 	// Of a link that we are the master of: which life of the other Tub this is, and the number of the connection.
 	life   string
@@ -61,7 +62,7 @@ type outgoing struct {
 
 func newLink(t *Tub, conn net.Conn, dialed bool) *link {
 	l := &link{
-		tub: t, conn: conn, dialed: dialed,
+		tub: t, conn: conn, dialed: dialed, began: t.cfg.Clock.Now(),
 		ended:    make(chan struct{}),
 		unsent:   reactor.NewBudget(int64(t.cfg.Limits.Unsent)),
 		unread:   reactor.NewBudget(int64(t.cfg.Limits.Buffered)),
@@ -191,30 +192,57 @@ func (l *link) watch(f func(error)) (cancel func()) {
 	}
 }
 
-// watchSilence asks for a sign of life after a silence, and ends the link after a long one.
+// useless says whether the other end had the time of a negotiation to ask for an object, or this end to ask it for one, and
+// neither did: places for connections are few.
+func (l *link) useless() bool {
+	if l.tub.cfg.Clock.Now().Sub(l.began) < l.tub.cfg.Negotiation {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.exports.last == 0 && len(l.imports) == 0 && len(l.requests) == 0
+}
+
+// watchSilence asks for a sign of life after a silence, and again, and ends the link after a long one.
 func (l *link) watchSilence() {
 	c := l.tub.cfg
-	for asked := int64(0); ; {
-		heard := l.heard.Load()
-		silent := c.Clock.Now().Sub(time.Unix(0, heard))
-		wait := c.Keepalive - silent
-		if wait <= 0 {
-			if heard != asked {
-				asked = heard
-				l.ping()
-			}
-			wait = c.Disconnect - silent
+	for asked := l.began; ; {
+		now, heard := c.Clock.Now(), time.Unix(0, l.heard.Load())
+		if l.stalled.Load() {
+			heard = now // nobody listens
 		}
-		if wait <= 0 && l.stalled.Load() {
-			l.touch()
-			continue
-		}
-		if wait <= 0 {
-			l.end(fmt.Errorf("%w: nothing was heard for %v", ErrDisconnected, c.Disconnect))
+		if why := l.hopeless(now, heard); why != nil {
+			l.end(why)
 			return
 		}
-		if reactor.Sleep(l.ctx, c.Clock, wait) != nil {
+		next := later(heard, asked).Add(c.Keepalive)
+		if !next.After(now) {
+			l.ping()
+			asked, next = now, now.Add(c.Keepalive)
+		}
+		if dead := heard.Add(c.Disconnect); dead.Before(next) {
+			next = dead
+		}
+		if reactor.Sleep(l.ctx, c.Clock, next.Sub(now)) != nil {
 			return
 		}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// hopeless says why a link should end.
+func (l *link) hopeless(now, heard time.Time) error {
+	if c := l.tub.cfg; now.Sub(heard) >= c.Disconnect {
+		return fmt.Errorf("%w: nothing was heard for %v", ErrDisconnected, c.Disconnect)
+	}
+	if l.useless() {
+		return fmt.Errorf("%w: neither end asked for anything", ErrDisconnected)
+	}
+	return nil
 }

@@ -60,12 +60,13 @@ func (l *link) call(ctx context.Context, target int64, method string, a Args) (V
 
 // expect gives a number to a call; l.mu is held.
 func (l *link) expect(q *request) int64 {
-	l.last++
-	if l.last > maxInt {
-		l.last = 1
-	}
-	for l.requests[l.last] != nil {
-		l.last++
+	for {
+		if l.last++; l.last > maxInt {
+			l.last = 1
+		}
+		if l.requests[l.last] == nil {
+			break
+		}
 	}
 	l.requests[l.last] = q
 	return l.last
@@ -134,22 +135,18 @@ type inbound struct {
 // called queues a call of the other end, when there is room for it.
 func (l *link) called(m message) error {
 	in := &inbound{message: m}
+	l.stalled.Store(true)
 	select {
 	case l.pending <- struct{}{}:
-	default:
-		l.stalled.Store(true)
-		select {
-		case l.pending <- struct{}{}:
-		case <-l.ctx.Done():
-			return context.Cause(l.ctx)
-		}
+	case <-l.ctx.Done():
+		return context.Cause(l.ctx)
 	}
-	l.stalled.Store(true)
 	bytes, err := l.unread.Acquire(l.ctx, int64(m.cost))
-	l.stalled.Store(false)
 	if err != nil {
 		return err
 	}
+	l.touch()
+	l.stalled.Store(false)
 	in.release = sync.OnceFunc(func() { bytes(); <-l.pending })
 	l.calls <- in // has room for all that are pending
 	return nil

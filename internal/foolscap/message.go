@@ -50,6 +50,7 @@ func (d *decoder) message() (message, error) {
 	m := message{}
 	err = d.messageOf(&m)
 	m.remotes = d.remotes
+	d.seen, d.remotes = nil, nil // what is kept here would never be garbage
 	if _, ok := errors.AsType[*violation](err); ok {
 		m = d.violated(m, err)
 		err = d.discard(0)
