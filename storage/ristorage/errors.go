@@ -23,7 +23,7 @@ var errorTable = []struct {
 	{storage.ErrReadOnly, "allmydata.interfaces.NoSpace"},
 	{storage.ErrNotFound, "builtins.FileNotFoundError"},
 	{storage.ErrMalformed, violation},
-	{storage.ErrTooLarge, violation},
+	{storage.ErrTooLarge, "builtins.OverflowError"},
 	{storage.ErrIncomplete, "builtins.AssertionError"},
 }
 
@@ -43,7 +43,7 @@ func failed(err error) error {
 		if !errors.Is(err, row.err) {
 			continue
 		}
-		if row.name == violation {
+		if row.err == storage.ErrMalformed || row.err == storage.ErrTooLarge {
 			return &foolscap.CallError{Type: row.name, Message: err.Error()}
 		}
 		return &foolscap.CallError{Type: row.name, Message: row.err.Error()}

@@ -53,12 +53,17 @@ type server struct {
 // serve registers a storage server at a Tub of its own, until the test ends.
 func serve(t testing.TB, s storage.Server) *server {
 	t.Helper()
+	return serveObject(t, ristorage.NewServer(s))
+}
+
+func serveObject(t testing.TB, o foolscap.Object) *server {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tub := foolscap.NewTub(certificate(t), foolscap.Config{})
-	tub.Register(swissnum, ristorage.NewServer(s))
+	tub.Register(swissnum, o)
 	out := &server{furl: tub.FURL([]string{"tcp:" + ln.Addr().String()}, swissnum)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
