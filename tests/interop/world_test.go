@@ -144,7 +144,7 @@ func (w *world) running(c cell) int {
 }
 
 // introducers are those of whom a cell may have one.
-func introducers() []string { return nil }
+func introducers() []string { return []string{string(ours), string(original)} }
 
 // protocols are those that the nodes of a cell may speak.
 func protocols() []string { return []string{gbs, foolscap} }
