@@ -137,15 +137,13 @@ func (l *link) writeCache() error {
 	l.mu.Lock()
 	entries, _ := l.book.after(0, "", l.c.c.Announcements, l.c.c.Bytes)
 	l.mu.Unlock()
-	list := make([]cacheEntry, len(entries))
-	for i, e := range entries {
-		list[i] = cacheEntry{Ann: e.v.Table(), Key: e.v.Key()}
-	}
 	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := errors.Join(enc.Encode(list), enc.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", l.Cache, err)
+	for _, e := range entries { // one by one: all at once take much memory
+		text, err := yaml.Marshal([]cacheEntry{{Ann: e.v.Table(), Key: e.v.Key()}})
+		if err != nil {
+			return fmt.Errorf("write %s: %w", l.Cache, err)
+		}
+		b.Write(text)
 	}
 	var disk durable.FS
 	return disk.WriteFile(l.Cache, b.Bytes(), 0o600)
