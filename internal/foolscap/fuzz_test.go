@@ -112,3 +112,31 @@ func FuzzBlocks(f *testing.F) {
 		}
 	})
 }
+
+// Whatever an authenticated peer says, the connection ends with it, and nothing is left.
+func FuzzSession(f *testing.F) {
+	lines, _, _ := recorded(f)
+	for _, l := range lines {
+		f.Add(l.b)
+	}
+	f.Add(callWith("\x04\x82good"))
+	f.Add(bytes.Repeat([]byte("\x8e"), 100))
+	cert := certificate(f, 1)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		here, there := net.Pipe()
+		s := foolscap.NewSession(foolscap.NewTub(cert, foolscap.Config{Limits: foolscap.Limits{Pending: 2, References: 3}}), here)
+		s.Export(echo())
+		var group sync.WaitGroup
+		group.Go(func() { _, _ = io.Copy(io.Discard, there) })
+		group.Go(func() {
+			_, _ = there.Write(b)
+			_ = there.Close()
+		})
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Run(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the end of the connection", err)
+		}
+		group.Wait()
+	})
+}

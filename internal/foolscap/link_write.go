@@ -107,7 +107,7 @@ func (l *link) write() {
 			return
 		}
 	}
-	if why := context.Cause(l.ctx); errors.Is(why, ErrProtocol) {
+	if why := context.Cause(l.ctx); errors.Is(why, ErrProtocol) && !errors.Is(why, errHungUp) {
 		text := cut(why.Error(), maxErrorText)
 		_, _ = l.conn.Write(append(appendToken(nil, tokError, int64(len(text))), text...))
 	}

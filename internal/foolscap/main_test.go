@@ -102,11 +102,15 @@ func soon(t testing.TB) context.Context {
 	return ctx
 }
 
-// object answers calls by a function.
-type object func(ctx context.Context, method string, args foolscap.Args) (foolscap.Value, error)
-
-func (o *object) Call(ctx context.Context, method string, args foolscap.Args) (foolscap.Value, error) {
-	return (*o)(ctx, method, args)
+// An object answers calls by a function.
+type object struct {
+	call func(ctx context.Context, method string, args foolscap.Args) (foolscap.Value, error)
 }
 
-func newObject(o object) *object { return &o }
+func (o *object) Call(ctx context.Context, method string, args foolscap.Args) (foolscap.Value, error) {
+	return o.call(ctx, method, args)
+}
+
+func newObject(call func(ctx context.Context, method string, args foolscap.Args) (foolscap.Value, error)) *object {
+	return &object{call}
+}

@@ -50,6 +50,8 @@ type token struct {
 	n    int64
 }
 
+var errHungUp = errors.New("the other end hung up")
+
 func broken(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))
 }
@@ -133,7 +135,7 @@ func (t *tokenReader) errorText(n int64) error {
 	if _, err := io.ReadFull(t.r, b); err != nil {
 		return err
 	}
-	return broken("the other end hung up, and says: %q", b)
+	return fmt.Errorf("%w: %w, and says: %q", ErrProtocol, errHungUp, b)
 }
 
 // body reads n bytes. Memory is taken as they come.
