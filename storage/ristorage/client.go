@@ -157,11 +157,11 @@ func (c *Client) callOn(ctx context.Context, o *foolscap.Remote, op, method stri
 
 // until is ctx that ends when the client is closed, too.
 func (c *Client) until(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(c.closed, cancel)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.closed, func() { cancel(errClosed) })
 	return ctx, func() {
 		stop()
-		cancel()
+		cancel(nil)
 	}
 }
 
@@ -189,7 +189,8 @@ func (r *reading) version(v foolscap.Value) storage.Version {
 	}
 	if name, ok := d.Get(keyApplication); ok {
 		const most = 300
-		out.Application = string(r.bytes(name, "the application", most))
+		b := r.bytes(name, "the application", math.MaxInt64)
+		out.Application = strings.ToValidUTF8(string(b[:min(len(b), most)]), "?")
 	}
 	sizes, _ := d.Get(versionKey)
 	known, _ := sizes.(foolscap.Dict)

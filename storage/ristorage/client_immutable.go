@@ -33,7 +33,7 @@ func (c *Client) Allocate(ctx context.Context, i storage.Index, a storage.Alloca
 	}
 	r := &reading{}
 	t := r.tuple(v, "the answer", 2)
-	out := storage.Allocated{Have: slices.Sorted(slices.Values(r.shareSet(t[0], "the set of shares held"))), Writers: map[storage.ShareNum]storage.Writer{}}
+	out := storage.Allocated{Have: r.shareSet(t[0], "the set of shares held"), Writers: map[storage.ShareNum]storage.Writer{}}
 	r.dict(t[1], "the writers", func(n storage.ShareNum, v foolscap.Value) {
 		if remote := r.remote(v, "a writer"); r.err == nil {
 			if !slices.Contains(shares, n) {

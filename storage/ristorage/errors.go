@@ -91,16 +91,17 @@ func (e *callError) Unwrap() error { return e.err }
 // Reason is what went wrong, for callers that say themselves what they were doing and where.
 func (e *callError) Reason() error { return e.err }
 
-// wrap says what was being done, and where. The end of the context is the error, where it is the reason.
+// wrap says what was being done, and where. The end of the context, which is one of until, is the error where it is the reason.
 func (c *Client) wrap(ctx context.Context, op string, err error) error {
 	if meant := errorOf(remoteType(err)); meant != nil {
 		err = fmt.Errorf("%w (%w)", meant, err)
 	}
-	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w (%w)", cause, err)
-	}
-	if c.closed.Err() != nil && !errors.Is(err, errClosed) {
-		err = fmt.Errorf("%w (%w)", errClosed, err)
+	switch ended := ctx.Err(); {
+	case ended == nil:
+	case context.Cause(ctx) == errClosed:
+		err = errClosed // which is not the end of the caller's context
+	case !errors.Is(err, ended):
+		err = fmt.Errorf("%w (%w)", ended, err)
 	}
 	return &callError{op, c.name, err}
 }

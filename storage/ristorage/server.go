@@ -6,7 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"unicode/utf8"
+	"strings"
 
 	"tahoe/internal/foolscap"
 	"tahoe/storage"
@@ -171,13 +171,7 @@ func (s *Server) adviseLater(c storage.Corruption) foolscap.Later {
 // reason reads the reason of an advice. One that is too long is cut: it is for people.
 func (r *reading) reason(v foolscap.Value) string {
 	b := r.bytes(v, "the reason", math.MaxInt64)
-	if len(b) > storage.MaxReason {
-		b = b[:storage.MaxReason]
-		for len(b) > 0 && !utf8.Valid(b[max(0, len(b)-utf8.UTFMax):]) && !utf8.RuneStart(b[len(b)-1]) {
-			b = b[:len(b)-1]
-		}
-	}
-	return string(b)
+	return strings.ToValidUTF8(string(b[:min(len(b), storage.MaxReason)]), "?")
 }
 
 // unlessAbsent drops the error about a share that is not held: in Foolscap's protocol, nobody hears of it.

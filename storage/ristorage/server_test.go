@@ -56,6 +56,7 @@ func TestArgumentsAreChecked(t *testing.T) {
 		{"index as text", "get_buckets", list{"0123456789abcdef"}},
 		{"short secret", "add_lease", list{anIndex, aSecret[1:], bSecret}},
 		{"no canary", "allocate_buckets", list{anIndex, aSecret, bSecret, noShares, int64(1), nil}},
+		{"shares of text", "allocate_buckets", list{anIndex, aSecret, bSecret, foolscap.FrozenSet{"1"}, int64(1), nil}},
 		{"shares in a list", "allocate_buckets", list{anIndex, aSecret, bSecret, list{}, int64(1), nil}},
 		{"list for a tuple", "slot_readv", list{anIndex, list{}, list{list{int64(0), int64(1)}}}},
 		{"read of three numbers", "slot_readv", list{anIndex, list{}, list{tuple{int64(0), int64(1), int64(1)}}}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 
 	"tahoe/internal/foolscap"
 	"tahoe/storage"
@@ -146,14 +147,19 @@ func (r *reading) dict(v foolscap.Value, what string, each func(n storage.ShareN
 	}
 }
 
-// shareSet reads a set of share numbers, each of which is in it once.
+// shareSet reads a set of share numbers, of either kind of set; they are ascending.
 func (r *reading) shareSet(v foolscap.Value, what string) []storage.ShareNum {
-	s, ok := v.(foolscap.Set)
-	if !ok {
+	var out []storage.ShareNum
+	switch s := v.(type) {
+	case foolscap.Set:
+		out = r.shares(s, what)
+	case foolscap.FrozenSet:
+		out = r.shares(s, what)
+	default:
 		r.failf("%s is %s, not a set", what, kindOf(v))
-		return nil
 	}
-	return r.shares(s, what)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func (r *reading) shares(v []foolscap.Value, what string) []storage.ShareNum {
@@ -196,7 +202,7 @@ func kindOf(v foolscap.Value) string {
 		return "a tuple"
 	case foolscap.Dict:
 		return "a dictionary"
-	case foolscap.Set:
+	case foolscap.Set, foolscap.FrozenSet:
 		return "a set"
 	}
 	return "an object"
