@@ -1,13 +1,14 @@
 package introducer
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -21,8 +22,8 @@ const maxCache = 48 << 20
 
 // A cacheEntry is an announcement in a cache file, as the original writes it: a list of these.
 type cacheEntry struct {
-	Ann map[string]any `yaml:"ann"`
-	Key string         `yaml:"key_s"`
+	Ann map[string]any `yaml:"ann" json:"ann"`
+	Key string         `yaml:"key_s" json:"key_s"`
 }
 
 // ReadCache reads the cache that a client keeps of an introducer. Entries that are of no use are left out, and counted. A
@@ -137,16 +138,51 @@ func (l *link) writeCache() error {
 	l.mu.Lock()
 	entries, _ := l.book.after(0, "", l.c.c.Announcements, l.c.c.Bytes)
 	l.mu.Unlock()
-	var b bytes.Buffer
-	for _, e := range entries { // one by one: all at once take much memory
-		text, err := yaml.Marshal([]cacheEntry{{Ann: e.v.Table(), Key: e.v.Key()}})
-		if err != nil {
-			return fmt.Errorf("write %s: %w", l.Cache, err)
-		}
-		b.Write(text)
+	var b []byte
+	for _, e := range entries {
+		b = appendCached(b, e.v)
 	}
 	var disk durable.FS
-	return disk.WriteFile(l.Cache, b.Bytes(), 0o600)
+	return disk.WriteFile(l.Cache, b, 0o600)
+}
+
+// maxKey is the longest key of a table, in bytes, that every reader of YAML understands.
+const maxKey = 500
+
+// appendCached appends the line of an announcement. It is JSON, which is YAML, in ASCII: it needs a fiftieth of the time that
+// an encoder of YAML takes. One with a key that is too long for the original is left out.
+func appendCached(b []byte, v *Verified) []byte {
+	table := v.Table()
+	line, err := json.Marshal(cacheEntry{Ann: table, Key: v.Key()})
+	if err != nil || longKey(table) {
+		return b
+	}
+	b = append(b, "- "...)
+	for _, r := range string(line) {
+		switch {
+		case r < 0x7f:
+			b = append(b, byte(r))
+		case r <= 0xffff:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			b = fmt.Appendf(b, `\U%08x`, r) // of YAML alone: JSON would have two halves, which Python does not join
+		}
+	}
+	return append(b, '\n')
+}
+
+func longKey(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			if len(k) > maxKey || longKey(e) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, longKey)
+	}
+	return false
 }
 
 // CacheName is the name of the file, in a node's folder private, for the cache of the introducer that its owner calls name.

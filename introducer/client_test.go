@@ -268,7 +268,7 @@ func TestCache(t *testing.T) {
 			Introducers: []introducer.Introducer{{Name: "a", Cache: path}}, Connect: w.connect, Service: "storage",
 		}
 		_, stop := runClient(t, config)
-		odd := map[string]any{"nickname": "yes", "my-version": "1.10", "list": []any{"0o7", nil, true, 1.5}, "u": "ü\n \u2028'\": #"}
+		odd := map[string]any{"nickname": "yes", "my-version": "1.10", "list": []any{"0o7", nil, true, 1.5}, "u": "ü\n \u2028'\": #\x7f\u0085😀\\"}
 		v := newSigner(1).announce(t, 2, odd)
 		if err := w.server.Publish(v.Signed(), &peer{}); err != nil {
 			t.Fatal(err)
@@ -288,6 +288,9 @@ func TestCache(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		if got, want := heard.all(), []string{"k2 1", "yes 2"}; !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
+		}
+		if all, _, _ := introducer.ReadCache(path); all[0].Table["u"] != odd["u"] || all[0].Table["my-version"] != "1.10" {
+			t.Errorf("got %q", all[0].Table)
 		}
 		next := start(t, introducer.ServerConfig{})
 		publish(t, next, &peer{}, 2, 1, "storage")
