@@ -82,7 +82,10 @@ func (m *migration) follow(command string) {
 		m.run(map[string]maker{"./tahoe": ours, "tahoe": original}[words[0]], words[2])
 		return
 	case strings.HasPrefix(command, "FURL="):
-		m.furl = m.shell(strings.TrimPrefix(command, "FURL=$(")[:len(command)-len("FURL=$()")])
+		m.furl = m.shell(command + `; echo "$FURL"`)
+		return
+	case strings.HasPrefix(command, "CAP="):
+		m.cap = m.shell(command + `; echo "$CAP"`)
 		return
 	}
 	if strings.Contains(command, "--hostname=") {
@@ -117,8 +120,6 @@ func (m *migration) expect(command, out string) {
 		if !strings.Contains(out, "storage-2") {
 			m.t.Errorf("%s does not name the new node:\n%s", command, out)
 		}
-	case strings.Contains(command, " put "):
-		m.cap = out
 	case strings.Contains(command, " get "):
 		if b, err := os.ReadFile(m.path("copy")); err != nil || string(b) != string(m.file) {
 			m.t.Errorf("%s: the copy has %d bytes, and is not the file (%v)", command, len(b), err)
