@@ -54,7 +54,7 @@ func textOf(v foolscap.Value) (string, bool) {
 	return "", false
 }
 
-// An Object makes a Server an object of a Tub.
+// Object makes the introducer an object of a Tub. application is the name and version of the software.
 func (s *Server) Object(application string) foolscap.Object { return serverObject{s, application} }
 
 type serverObject struct {
