@@ -41,6 +41,15 @@ func (t *Tub) Connect(ctx context.Context, furl string) (*Remote, error) {
 	if err != nil {
 		return nil, err
 	}
+	r, err := t.find(ctx, f)
+	if errors.Is(err, ErrDisconnected) && ctx.Err() == nil {
+		r, err = t.find(ctx, f) // the connection that there was is no more
+	}
+	return r, err
+}
+
+// find asks the Tub of f for its object.
+func (t *Tub) find(ctx context.Context, f FURL) (*Remote, error) {
 	l, err := t.reach(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", f, err)

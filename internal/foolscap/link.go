@@ -192,8 +192,8 @@ func (l *link) watch(f func(error)) (cancel func()) {
 	}
 }
 
-// useless says whether the other end had the time of a negotiation to ask for an object, or this end to ask it for one, and
-// neither did: places for connections are few.
+// useless says whether the other end never asked for an object of ours, though it had the time of a negotiation for it, and this
+// end holds none of the other's: places for connections are few.
 func (l *link) useless() bool {
 	if l.tub.cfg.Clock.Now().Sub(l.began) < l.tub.cfg.Negotiation {
 		return false
@@ -242,7 +242,7 @@ func (l *link) hopeless(now, heard time.Time) error {
 		return fmt.Errorf("%w: nothing was heard for %v", ErrDisconnected, c.Disconnect)
 	}
 	if l.useless() {
-		return fmt.Errorf("%w: neither end asked for anything", ErrDisconnected)
+		return fmt.Errorf("%w: neither end has a use for the connection", ErrDisconnected)
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func (t *tokenReader) body(n int64) ([]byte, error) {
 		if int64(done) == n {
 			return b, nil
 		}
-		grown := make([]byte, min(n, 2*int64(done)))
+		grown := make([]byte, min(n, 4*int64(done)))
 		copy(grown, b)
 		b = grown
 	}

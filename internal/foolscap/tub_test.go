@@ -421,6 +421,45 @@ func TestKeep(t *testing.T) {
 	group.Wait()
 }
 
+// A connection that is dead, and not known to be, is replaced by one that works.
+func TestConnectAfterSilentEnd(t *testing.T) {
+	n := newNode(t, 1, foolscap.Config{})
+	cert := certificate(t, 2)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	var group sync.WaitGroup
+	defer group.Wait()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	group.Go(func() {
+		for i := range 2 {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			tub := foolscap.NewTub(cert, foolscap.Config{})
+			tub.Register("echo", newObject(func(context.Context, string, foolscap.Args) (foolscap.Value, error) { return int64(i), nil }))
+			tub.Register("hang-up", newObject(func(context.Context, string, foolscap.Args) (foolscap.Value, error) {
+				return nil, conn.Close()
+			}))
+			group.Go(func() { _ = tub.Serve(ctx, conn) })
+		}
+	})
+	furl := foolscap.NewTub(cert, foolscap.Config{}).FURL([]string{ln.Addr().String()}, "echo")
+	first := connect(t, n, furl)
+	hangUp := connect(t, n, strings.Replace(furl, "/echo", "/hang-up", 1))
+	_ = hangUp.CallOnly(soon(t), "now", foolscap.Args{})
+	if got := call(t, connect(t, n, furl), "x"); got != int64(1) {
+		t.Errorf("got an answer of connection %v, want one of the second", got)
+	}
+	if _, err := first.Call(soon(t), "x", foolscap.Args{}); !errors.Is(err, foolscap.ErrDisconnected) {
+		t.Errorf("a call over the first connection: got %v, want ErrDisconnected", err)
+	}
+}
+
 func TestRunTwice(t *testing.T) {
 	n := newNode(t, 1, foolscap.Config{})
 	if err := n.Run(t.Context(), func() {}); err == nil {
