@@ -431,9 +431,7 @@ func TestConnectAfterSilentEnd(t *testing.T) {
 	}
 	defer ln.Close()
 	var group sync.WaitGroup
-	defer group.Wait()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	t.Cleanup(group.Wait)
 	group.Go(func() {
 		for i := range 2 {
 			conn, err := ln.Accept()
@@ -445,7 +443,7 @@ func TestConnectAfterSilentEnd(t *testing.T) {
 			tub.Register("hang-up", newObject(func(context.Context, string, foolscap.Args) (foolscap.Value, error) {
 				return nil, conn.Close()
 			}))
-			group.Go(func() { _ = tub.Serve(ctx, conn) })
+			group.Go(func() { _ = tub.Serve(t.Context(), conn) })
 		}
 	})
 	furl := foolscap.NewTub(cert, foolscap.Config{}).FURL([]string{ln.Addr().String()}, "echo")
