@@ -36,6 +36,12 @@ func TestIntroducer(t *testing.T) {
 			v.introducer.start()
 			v.move()
 			v.works(t, "servers that move, with the introducer run by its own program")
+
+			for _, p := range v.storage { // the other program counts the announcements on
+				p.maker = p.maker.other()
+			}
+			v.move()
+			v.works(t, "servers that move and are run by the other program")
 		})
 	}
 }
