@@ -30,8 +30,8 @@ type Link interface {
 	Done() <-chan struct{}
 	// Where is the address that was reached, such as tcp:example.org:1234; "" when it is not known.
 	Where() string
-	// Release says that the link is no longer used.
-	Release()
+	// Close ends the connection.
+	Close()
 }
 
 // Heard is an announcement as a client hands it on: it was verified, by this client or by an earlier one that wrote the cache.

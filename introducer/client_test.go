@@ -23,6 +23,7 @@ type world struct {
 	links  []*worldLink
 	tries  []time.Time
 	old    bool // it does not speak version 2
+	full   bool // it takes no subscribers
 }
 
 var errAway = errors.New("nobody there")
@@ -71,6 +72,9 @@ func (l *worldLink) Publish(_ context.Context, a introducer.Signed) error {
 }
 
 func (l *worldLink) Subscribe(_ context.Context, service string, i introducer.Info, heard func([]introducer.Signed)) error {
+	if l.world.full {
+		return introducer.ErrTooMany
+	}
 	l.listener = heard
 	return l.server.Subscribe(l, service, i)
 }
@@ -84,7 +88,7 @@ func (l *worldLink) Same(introducer.Subscriber) bool { return false }
 
 func (l *worldLink) Done() <-chan struct{} { return l.done }
 func (l *worldLink) Where() string         { return "tcp:here:1" }
-func (l *worldLink) Release()              {}
+func (l *worldLink) Close()                { l.end() }
 func (l *worldLink) Cut()                  {}
 func (l *worldLink) TubID() string         { return "t" }
 func (l *worldLink) Address() string       { return "a" }
@@ -236,6 +240,33 @@ func TestForgedAndStrange(t *testing.T) {
 		time.Sleep(time.Second)
 		if got, want := heard.all(), []string{"n 8"}; !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+// TestRefused: a node whose announcement is refused hears all the same; one that is not heard out asks more and more rarely.
+func TestRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, introducer.ServerConfig{Announcements: 1})
+		publish(t, s, &peer{}, 7, 1, "storage")
+		w := &world{server: s}
+		var heard sink
+		c := introducer.ClientConfig{
+			Introducers: []introducer.Introducer{{Name: "a"}}, Connect: w.connect, Service: "storage", Sink: heard.take,
+			Publish: []*introducer.Verified{newSigner(1).announce(t, 3, nil)},
+		}
+		runClient(t, c)
+		time.Sleep(time.Second)
+		if got, want := heard.all(), []string{"k7 1"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		for _, bad := range []*world{{server: s, full: true}, {server: s, old: true}} {
+			c.Connect = bad.connect
+			cl, _ := runClient(t, c)
+			time.Sleep(10 * time.Minute)
+			if st := cl.Statuses()[0]; st.Connected || st.LastErr == "" || len(bad.tries) > 15 {
+				t.Errorf("got %+v after %d attempts", st, len(bad.tries))
+			}
 		}
 	})
 }

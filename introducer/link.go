@@ -41,6 +41,9 @@ func newLink(c *Client, i Introducer) *link {
 	}
 }
 
+// lasting is how long a connection lasts that counts as a success when it is lost.
+const lasting = time.Minute
+
 // run connects until ctx ends.
 func (l *link) run(ctx context.Context) {
 	failures := 0
@@ -51,7 +54,7 @@ func (l *link) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if l.lost(err); connected {
+		if l.lost(err); connected && l.c.c.Clock.Now().Sub(started) > lasting {
 			failures = 0
 		}
 		if failures++; failures == 1 && !connected {
@@ -80,17 +83,17 @@ func (l *link) pause(failures int) time.Duration {
 
 var errEnded = errors.New("the connection ended")
 
-// once is one connection from its beginning to its end. It says whether it came about.
+// once is one connection from its beginning to its end. It says whether it came about: whether the introducer tells us.
 func (l *link) once(ctx context.Context) (connected bool, err error) {
 	remote, err := l.connect(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer remote.Release()
-	l.found(remote)
+	defer remote.Close()
 	if err := l.greet(ctx, remote); err != nil {
-		return true, err
+		return false, err
 	}
+	l.found(remote)
 	select {
 	case <-remote.Done():
 		return true, errEnded
@@ -107,20 +110,20 @@ func (l *link) connect(ctx context.Context) (Link, error) {
 		return nil, causeOf(ctx, err)
 	}
 	if err := remote.Check(ctx); err != nil {
-		remote.Release()
+		remote.Close()
 		return nil, causeOf(ctx, err)
 	}
 	return remote, nil
 }
 
-// greet publishes and subscribes.
+// greet publishes and subscribes. An introducer that refuses an announcement may yet tell those of others.
 func (l *link) greet(ctx context.Context, remote Link) error {
 	for _, v := range l.c.c.Publish {
 		asking, cancel := l.patience(ctx)
 		err := causeOf(asking, remote.Publish(asking, v.Signed()))
 		cancel()
 		if err != nil {
-			return fmt.Errorf("publish: %w", err)
+			l.c.c.Log.Warn("publishing at an introducer", "introducer", l.Name, "error", err)
 		}
 	}
 	if l.c.c.Service == "" {

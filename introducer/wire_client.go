@@ -57,7 +57,9 @@ func (l *remoteIntroducer) Subscribe(ctx context.Context, service string, i Info
 
 func (l *remoteIntroducer) Done() <-chan struct{} { return l.r.Done() }
 func (l *remoteIntroducer) Where() string         { return "tcp:" + l.r.Addr().String() }
-func (l *remoteIntroducer) Release()              { l.r.Release() }
+func (l *remoteIntroducer) Close()                { l.r.Disconnect(errUnused) }
+
+var errUnused = errors.New("this node no longer uses the introducer by this connection")
 
 // A canary is an object of ours that an introducer holds, so that it notices when we are gone. It can do nothing.
 type canary struct{}
