@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
+	"tahoe/storage/ristorage"
 )
 
 // openClient opens the file store and its web port. A node without a web port has nobody who would use a file store.
@@ -41,7 +43,7 @@ func (n *Node) openClient() error {
 		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
 	n.files = n.newFiles(broker, lease, convergence)
-	return n.openWeb(store{n.files}, broker)
+	return n.openWeb(func(c web.Config) *web.Server { return web.New(store{n.files}, broker, c) })
 }
 
 func (n *Node) encoding() immutable.Encoding {
@@ -70,14 +72,18 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	return broker, nil
 }
 
-// connector reaches servers by GBS.
+// connector reaches servers by GBS, and by Foolscap those that are announced without a NURL.
 func (n *Node) connector() grid.Connector {
+	tub := n.openTub()
 	return func(a grid.Announcement, events grid.Events) (grid.Conn, error) {
 		if !n.settings.DialTCP || a.Connections["tcp"] == "disabled" {
 			return nil, errors.New("connections by TCP are switched off")
 		}
 		if a.Connections["tcp"] == "tor" {
 			return nil, errors.New("it is to be reached by Tor, which is not supported yet")
+		}
+		if len(a.NURLs) == 0 || n.settings.Client.ForceFoolscap {
+			return ristorage.NewClient(tub, a.FURL, ristorage.ClientConfig{OnDisconnect: events.Disconnected})
 		}
 		address, err := mergeNURLs(a.NURLs)
 		if err != nil {
@@ -86,6 +92,8 @@ func (n *Node) connector() grid.Connector {
 		return gbs.NewClient(address, gbs.ClientConfig{OnDisconnect: events.Disconnected})
 	}
 }
+
+var errNoNURL = errors.New("it is announced without a NURL")
 
 // mergeNURLs makes one NURL of those of a server: they differ in their addresses. Others are left out, and so are those
 // for Tor.
@@ -106,11 +114,8 @@ func mergeNURLs(texts []string) (nurl.NURL, error) {
 			addrs = append(addrs, n.Addrs()...)
 		}
 	}
-	if len(addrs) == 0 && bad == nil {
-		bad = errors.New("it is announced without a NURL, for Foolscap alone, which is not supported yet")
-	}
 	if len(addrs) == 0 {
-		return nurl.NURL{}, bad
+		return nurl.NURL{}, cmp.Or(bad, errNoNURL)
 	}
 	slices.Sort(addrs)
 	addrs = slices.Compact(addrs)
@@ -119,17 +124,17 @@ func mergeNURLs(texts []string) (nurl.NURL, error) {
 }
 
 // openWeb opens the web port, and notes its address in node.url.
-func (n *Node) openWeb(store web.Store, broker *grid.Broker) error {
+func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 	l, err := n.listen("web.port", *n.settings.Web)
 	if err != nil {
 		return err
 	}
 	n.web = l
 	c := n.settings.Client
-	server := web.New(store, broker, web.Config{
+	server := make(web.Config{
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),
 		Encoding:  web.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total},
-		StaticDir: n.settings.WebStatic, Log: n.log, Clock: n.shared.Clock,
+		StaticDir: n.settings.WebStatic, Log: n.log, Clock: n.shared.Clock, Introducers: n.introducerStatuses,
 	})
 	n.children = append(n.children, reactor.Child{Name: "web port", Service: server.Service(l)})
 	return basedir.WriteNote(n.dir.Path("node.url"), []byte(n.WebURL()+"\n"), 0o644)

@@ -11,11 +11,12 @@ import (
 	"tahoe/reactor"
 )
 
-// A Demo is a whole grid in one process: DemoServers storage nodes and a client.
+// A Demo is a whole grid in one process: an introducer, DemoServers storage nodes and a client.
 type Demo struct {
-	dir     string
-	client  *Node
-	servers []*switched
+	dir        string
+	introducer *Node
+	client     *Node
+	servers    []*switched
 }
 
 // OpenDemo makes the grid in dir, the first time, and opens all its nodes.
@@ -24,6 +25,10 @@ func OpenDemo(dir string, shared *Shared) (*Demo, error) {
 		return nil, err
 	}
 	d := &Demo{dir: dir}
+	var err error
+	if d.introducer, err = Open(DemoIntroducer(dir), shared); err != nil {
+		return nil, err
+	}
 	for i := range DemoServers {
 		s, err := newSwitched(DemoStorage(dir, i+1), shared)
 		if err != nil {
@@ -31,17 +36,15 @@ func OpenDemo(dir string, shared *Shared) (*Demo, error) {
 		}
 		d.servers = append(d.servers, s)
 	}
-	client, err := Open(DemoClient(dir), shared)
-	if err != nil {
+	if d.client, err = Open(DemoClient(dir), shared); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	d.client = client
 	return d, nil
 }
 
 // Close gives up a grid that was not run.
 func (d *Demo) Close() error {
-	var errs []error
+	errs := []error{d.introducer.Close()}
 	for _, s := range d.servers {
 		errs = append(errs, s.node.Close())
 	}
@@ -57,7 +60,8 @@ func (d *Demo) Run(ctx context.Context, ready func()) error {
 	for i, s := range d.servers {
 		host.Add("storage-"+strconv.Itoa(i+1), s)
 	}
-	tree := reactor.NewTree("demo", reactor.Child{Name: "servers", Service: host}, reactor.Child{Name: "client", Service: d.client},
+	tree := reactor.NewTree("demo", reactor.Child{Name: "introducer", Service: d.introducer},
+		reactor.Child{Name: "servers", Service: host}, reactor.Child{Name: "client", Service: d.client},
 		reactor.Child{Name: "connections", Service: reactor.ServiceFunc(d.connections)})
 	err := tree.Run(ctx, ready)
 	return errors.Join(err, d.Close())

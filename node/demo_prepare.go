@@ -27,8 +27,11 @@ func DemoStorage(dir string, i int) string { return filepath.Join(dir, fmt.Sprin
 // DemoClient is the node directory of its client.
 func DemoClient(dir string) string { return filepath.Join(dir, "client") }
 
+// DemoIntroducer is the node directory of its introducer, by which the others find each other.
+func DemoIntroducer(dir string) string { return filepath.Join(dir, "introducer") }
+
 // PrepareDemo makes the node directories of a demonstration grid, as far as they are not there, and sees to it that
-// their ports are free and the client knows the servers. They are ordinary node directories: any of them may be run by
+// their ports are free and all know the introducer. They are ordinary node directories: any of them may be run by
 // itself. None may be running now.
 func PrepareDemo(dir string, now time.Time) error {
 	dir, err := filepath.Abs(dir)
@@ -43,22 +46,16 @@ func PrepareDemo(dir string, now time.Time) error {
 	if err := makeDemo(dir, &ports, now); err != nil {
 		return err
 	}
-	servers := make([]basedir.Static, DemoServers)
+	furl, err := freshenIntroducer(DemoIntroducer(dir), &ports, now)
+	if err != nil {
+		return err
+	}
 	var group errgroup.Group
-	for i := range servers {
-		group.Go(func() (err error) {
-			servers[i], err = freshen(DemoStorage(dir, i+1), "tub.port", &ports, now)
-			return err
-		})
+	for i := range DemoServers {
+		group.Go(func() error { return freshen(DemoStorage(dir, i+1), "tub.port", furl, &ports) })
 	}
-	group.Go(func() error {
-		_, err := freshen(DemoClient(dir), "web.port", &ports, now)
-		return err
-	})
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return basedir.Dir(DemoClient(dir)).WriteStaticServers(servers)
+	group.Go(func() error { return freshen(DemoClient(dir), "web.port", furl, &ports) })
+	return group.Wait()
 }
 
 // checkDemoDir refuses a directory with other things in it.
@@ -87,20 +84,32 @@ func makeDemo(dir string, ports *portSet, now time.Time) error {
 	for i := range DemoServers {
 		path := DemoStorage(dir, i+1)
 		group.Go(func() error {
-			return makeNode(path, ports, now, func(port int) CreateConfig {
-				return CreateConfig{
-					Nickname: filepath.Base(path), Storage: true, Reserved: demoReserved,
-					Port: loopbackEndpoint(port), Location: "tcp:127.0.0.1:" + strconv.Itoa(port),
-				}
+			return makeNode(path, ports, func(port int) error {
+				c := CreateConfig{Nickname: filepath.Base(path), Storage: true, Reserved: demoReserved}
+				_, err := Create(path, c.onLoopback(port), now)
+				return err
 			})
 		})
 	}
 	group.Go(func() error {
-		return makeNode(DemoClient(dir), ports, now, func(port int) CreateConfig {
-			return CreateConfig{Nickname: "demo", WebPort: loopbackEndpoint(port)}
+		return makeNode(DemoClient(dir), ports, func(port int) error {
+			_, err := Create(DemoClient(dir), CreateConfig{Nickname: "demo", WebPort: loopbackEndpoint(port)}, now)
+			return err
+		})
+	})
+	group.Go(func() error {
+		return makeNode(DemoIntroducer(dir), ports, func(port int) error {
+			_, err := CreateIntroducer(DemoIntroducer(dir), CreateConfig{Nickname: "introducer"}.onLoopback(port), now)
+			return err
 		})
 	})
 	return group.Wait()
+}
+
+// onLoopback has the node listen for this machine alone.
+func (c CreateConfig) onLoopback(port int) CreateConfig {
+	c.Port, c.Location = loopbackEndpoint(port), "tcp:127.0.0.1:"+strconv.Itoa(port)
+	return c
 }
 
 func loopbackEndpoint(port int) string {
@@ -109,7 +118,7 @@ func loopbackEndpoint(port int) string {
 
 // makeNode makes a node unless there is one. What an interrupted start left of it is cleared away first: a directory is
 // marked as a node's last, and before that nothing in it was ever used.
-func makeNode(path string, ports *portSet, now time.Time, c func(port int) CreateConfig) error {
+func makeNode(path string, ports *portSet, create func(port int) error) error {
 	_, _, err := basedir.Open(path)
 	switch {
 	case err == nil:
@@ -124,8 +133,7 @@ func makeNode(path string, ports *portSet, now time.Time, c func(port int) Creat
 	if err != nil {
 		return err
 	}
-	_, err = Create(path, c(port), now)
-	return err
+	return create(port)
 }
 
 // clearUnmarked removes what Create makes before it marks a directory.
@@ -137,7 +145,7 @@ func clearUnmarked(path string) error {
 	if err != nil {
 		return err
 	}
-	mine := []string{"private", "tahoe.cfg", "my_nodeid", "node.pubkey", "tahoe.cfg.tmp", "tahoe-client.tac.tmp"}
+	mine := []string{"private", "tahoe.cfg", "my_nodeid", "node.pubkey", "tahoe.cfg.tmp", "tahoe-client.tac.tmp", "tahoe-introducer.tac.tmp"}
 	for _, e := range entries {
 		if !slices.Contains(mine, e.Name()) {
 			return &basedir.NotEmptyError{Path: path}
@@ -146,57 +154,82 @@ func clearUnmarked(path string) error {
 	return os.RemoveAll(path)
 }
 
-// freshen gives the node of a directory another port when somebody else has its port now, and returns its entry for
-// servers.yaml.
-func freshen(path, key string, ports *portSet, now time.Time) (basedir.Static, error) {
+// freshen gives the node of a directory another port when somebody else has its port now, and tells it of the introducer.
+func freshen(path, key, furl string, ports *portSet) error {
+	return lockedDir(path, func(dir basedir.Dir) error {
+		f, s, err := config.Load(string(dir))
+		if err != nil {
+			return err
+		}
+		if err := movePort(dir, f, s, key, ports); err != nil {
+			return err
+		}
+		// Grids of earlier versions had the servers in here, at addresses of then.
+		if err := os.Remove(dir.Private("servers.yaml")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		if known, err := dir.Introducers(); err == nil && known["default"] == furl {
+			return nil
+		}
+		return dir.WriteIntroducer("default", furl)
+	})
+}
+
+// freshenIntroducer does so for the introducer, and returns its FURL.
+func freshenIntroducer(path string, ports *portSet, now time.Time) (furl string, err error) {
+	return furl, lockedDir(path, func(dir basedir.Dir) error {
+		f, s, err := config.LoadIntroducer(string(dir))
+		if err != nil {
+			return err
+		}
+		if err := movePort(dir, f, s, "tub.port", ports); err != nil {
+			return err
+		}
+		if _, s, err = config.LoadIntroducer(string(dir)); err != nil {
+			return err
+		}
+		id, err := dir.Identity(now)
+		if err != nil {
+			return err
+		}
+		address, err := dir.IntroducerAddress(id, s.Tub.Locations)
+		furl = address.FURL
+		return err
+	})
+}
+
+// lockedDir calls f while no other process runs the node of the directory.
+func lockedDir(path string, f func(basedir.Dir) error) error {
 	dir, _, err := basedir.Open(path)
 	if err != nil {
-		return basedir.Static{}, err
+		return err
 	}
 	lock, err := dir.Lock()
 	if err != nil {
-		return basedir.Static{}, err
+		return err
 	}
-	entry, err := freshenLocked(dir, key, ports, now)
-	return entry, errors.Join(err, lock.Close())
-}
-
-func freshenLocked(dir basedir.Dir, key string, ports *portSet, now time.Time) (basedir.Static, error) {
-	f, s, err := config.Load(string(dir))
-	if err != nil {
-		return basedir.Static{}, err
-	}
-	if moved, err := movePort(f, s, key, ports); err != nil || moved {
-		if err == nil {
-			err = basedir.WriteFile(dir.Path("tahoe.cfg"), f.Bytes(), 0o600)
-		}
-		if err == nil {
-			s, err = f.Settings(string(dir))
-		}
-		if err != nil {
-			return basedir.Static{}, err
-		}
-	}
-	return staticEntry(dir, s, now)
+	return errors.Join(f(dir), lock.Close())
 }
 
 // movePort changes the port of a key when it is taken.
-func movePort(f *config.File, s config.Settings, key string, ports *portSet) (bool, error) {
+func movePort(dir basedir.Dir, f *config.File, s config.Settings, key string, ports *portSet) error {
 	e, ok := endpointOf(s, key)
 	if ok && ports.claim(e) {
-		return false, nil
+		return nil
 	}
 	port, err := ports.take(true)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := f.Set("node", key, loopbackEndpoint(port)); err != nil {
-		return false, err
+		return err
 	}
-	if key != "tub.port" {
-		return true, nil
+	if key == "tub.port" {
+		if err := f.Set("node", "tub.location", "tcp:127.0.0.1:"+strconv.Itoa(port)); err != nil {
+			return err
+		}
 	}
-	return true, f.Set("node", "tub.location", "tcp:127.0.0.1:"+strconv.Itoa(port))
+	return basedir.WriteFile(dir.Path("tahoe.cfg"), f.Bytes(), 0o600)
 }
 
 func endpointOf(s config.Settings, key string) (config.Endpoint, bool) {
@@ -207,21 +240,4 @@ func endpointOf(s config.Settings, key string) (config.Endpoint, bool) {
 		return s.Tub.Listen[0], true
 	}
 	return config.Endpoint{}, false
-}
-
-// staticEntry is what the node's Static says once it runs.
-func staticEntry(dir basedir.Dir, s config.Settings, now time.Time) (basedir.Static, error) {
-	if !s.Storage.Enabled {
-		return basedir.Static{}, nil
-	}
-	id, err := dir.Identity(now)
-	if err != nil {
-		return basedir.Static{}, err
-	}
-	seed, err := dir.PermutationSeed(id, s.Storage.Dir)
-	if err != nil {
-		return basedir.Static{}, err
-	}
-	address, err := dir.StorageAddress(id, s.Tub.Locations)
-	return basedir.Static{ID: id.ServerID(), Nickname: nameOf(dir, s), Seed: seed, Address: address}, err
 }

@@ -29,7 +29,7 @@ func openDemo(t *testing.T, dir string) *node.Demo {
 // restart at which a port had been taken by somebody else.
 func TestDemo(t *testing.T) {
 	if testing.Short() {
-		t.Skip("makes eleven RSA keys")
+		t.Skip("makes twelve RSA keys")
 	}
 	dir := filepath.Join(t.TempDir(), "grid")
 	d := openDemo(t, dir)
@@ -117,10 +117,10 @@ func checkPrepare(t *testing.T, dir string) {
 	}
 	prepare()
 	before := names(t, dir)
-	if len(before) != node.DemoServers+1 || !slices.Contains(before, "storage-10") {
+	if len(before) != node.DemoServers+2 || !slices.Contains(before, "storage-10") {
 		t.Errorf("the grid is %q", before)
 	}
-	kept := []string{"client/private/servers.yaml", "client/tahoe.cfg", "storage-4/private/storage.furl", "storage-4/my_nodeid"}
+	kept := []string{"client/private/introducers.yaml", "client/tahoe.cfg", "introducer/private/introducer.furl", "storage-4/private/storage.furl", "storage-4/my_nodeid"}
 	old := texts(t, dir, kept)
 	prepare()
 	if now := texts(t, dir, kept); !slices.Equal(now, old) {
@@ -135,8 +135,11 @@ func checkPrepare(t *testing.T, dir string) {
 		}
 	}
 	prepare()
-	if now := texts(t, dir, kept); now[0] == old[0] || !slices.Equal(now[1:], old[1:]) {
-		t.Error("the client does not know the node that was made again, or another one changed")
+	if now := texts(t, dir, kept); !slices.Equal(now, old) {
+		t.Error("making a node again changed another one")
+	}
+	if now := texts(t, dir, []string{"client/private/introducers.yaml", "storage-7/private/introducers.yaml"}); now[0] != now[1] {
+		t.Error("the node that was made again does not know the introducer")
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"tahoe/internal/foolscap"
+	"tahoe/introducer"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/node/basedir"
@@ -24,9 +26,10 @@ import (
 	"tahoe/reactor"
 )
 
-// A Node is a storage server, a client with a web port, or both.
+// A Node is a storage server, a client with a web port, or both; or it is an introducer.
 type Node struct {
 	dir      basedir.Dir
+	kind     basedir.Kind
 	settings config.Settings
 	identity basedir.Identity
 	shared   *Shared
@@ -36,6 +39,10 @@ type Node struct {
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
 	web      net.Listener    // nil: none
+	tub      *foolscap.Tub   // nil: nobody needs it
+
+	introducers *introducer.Client // nil: it uses none
+
 	children []reactor.Child
 	warnings []string
 
@@ -50,10 +57,7 @@ func Open(path string, shared *Shared) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind == basedir.Introducer {
-		return nil, fmt.Errorf("%s is an introducer's node directory, and this version runs no introducers yet", dir)
-	}
-	n := &Node{dir: dir, shared: shared}
+	n := &Node{dir: dir, kind: kind, shared: shared}
 	if err := n.open(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -66,7 +70,7 @@ func (n *Node) open() error {
 		return err
 	}
 	n.closers = append(n.closers, lock)
-	if _, n.settings, err = config.Load(string(n.dir)); err != nil {
+	if err := n.loadSettings(); err != nil {
 		return err
 	}
 	n.log = n.shared.Log.With("node", n.Name())
@@ -77,7 +81,7 @@ func (n *Node) open() error {
 	if n.identity, err = n.dir.Identity(n.shared.Clock.Now()); err != nil {
 		return err
 	}
-	for _, part := range []func() error{n.openIntroducers, n.openStorage, n.openClient, n.openTrigger} {
+	for _, part := range n.parts() {
 		if err := part(); err != nil {
 			return err
 		}
@@ -132,21 +136,6 @@ func (n *Node) WaitConnected(ctx context.Context, servers int) error {
 		return fmt.Errorf("node %s has no web port, so it uses no servers", n.Name())
 	}
 	return n.grid.WaitConnected(ctx, servers)
-}
-
-// openIntroducers warns of introducers, which nobody contacts yet.
-func (n *Node) openIntroducers() error {
-	all, err := n.dir.Introducers()
-	if err != nil {
-		return err
-	}
-	if _, double := all["default"]; double && n.settings.Client.IntroducerFURL != "" {
-		return fmt.Errorf("%s has an introducer.furl, and private/introducers.yaml a default one; take the line out of tahoe.cfg", n.dir.Path("tahoe.cfg"))
-	}
-	if len(all) > 0 {
-		n.warnings = append(n.warnings, "the introducers of private/introducers.yaml are not contacted yet; servers come from private/servers.yaml")
-	}
-	return nil
 }
 
 // openTrigger heeds a file exit_trigger.

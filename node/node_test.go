@@ -319,7 +319,14 @@ func TestOpenRefuses(t *testing.T) {
 		{"missing", func(_ *testing.T, dir string) { os.Remove(dir) }, []string{"does not exist, so it is not a node directory", "tahoe create-node"}},
 		{"empty", func(*testing.T, string) {}, []string{"is not a node directory, since it holds no tahoe-client.tac", "tahoe create-node"}},
 		{"file", func(t *testing.T, dir string) { os.Remove(dir); write(t, dir, "x") }, []string{"is not a directory"}},
-		{"introducer", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "tahoe-introducer.tac"), "") }, []string{"introducer", "runs no introducers yet"}},
+		{"introducer without a port", func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "tahoe-introducer.tac"), "")
+			write(t, filepath.Join(dir, "tahoe.cfg"), "[node]\ntub.port = disabled\ntub.location = disabled\n")
+		}, []string{"tub.port", "an introducer must be reached"}},
+		{"introducer with storage", func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "tahoe-introducer.tac"), "")
+			write(t, filepath.Join(dir, "tahoe.cfg"), "[node]\n[storage]\nenabled = true\n")
+		}, []string{"[storage]", "is not for an introducer"}},
 		{"before 1.3", func(t *testing.T, dir string) {
 			plain(t, dir)
 			write(t, filepath.Join(dir, "webport"), "1")

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"net/http"
 
 	"tahoe/node/basedir"
 	"tahoe/reactor"
@@ -27,6 +28,9 @@ func (n *Node) openStorage() error {
 	if n.storage, err = n.dir.StorageAddress(n.identity, hints); err != nil {
 		return err
 	}
+	if s.ForceFoolscap {
+		n.storage.NURLs = nil
+	}
 	server, err := disk.Open(disk.Config{
 		Dir: s.Dir, Now: n.shared.Clock.Now, NodeID: n.identity.TubID, Application: application,
 		ReservedSpace: uint64(s.Reserved), ReadOnly: s.ReadOnly, Discard: s.Discard, Log: n.log,
@@ -43,13 +47,15 @@ func (n *Node) openStorage() error {
 		n.log.Warn("storage", "err", err) // they take room, and no more than that
 	}
 	n.children = append(n.children, reactor.Child{Name: "shares", Service: server})
-	handler := gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{
-		SpoolDir: s.Dir, SpoolRoom: server.Free, Now: n.shared.Clock.Now, Log: n.log,
-	})
-	for _, l := range listeners {
-		n.children = append(n.children, reactor.Child{
-			Name: "storage port", Service: gbs.NewServer(l, n.identity.Cert, handler, gbs.ServerConfig{Log: n.log}),
+	n.offerFoolscap(server)
+	var handler http.Handler
+	if !s.ForceFoolscap {
+		handler = gbs.NewHandler(server, n.storage.Swiss, gbs.HandlerConfig{
+			SpoolDir: s.Dir, SpoolRoom: server.Free, Now: n.shared.Clock.Now, Log: n.log,
 		})
+	}
+	for _, l := range listeners {
+		n.children = append(n.children, reactor.Child{Name: "storage port", Service: n.storagePort(l, handler)})
 	}
 	return nil
 }

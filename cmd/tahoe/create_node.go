@@ -20,12 +20,18 @@ type nodeFlags struct {
 func (f *nodeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.storageDir, "storage-dir", "", "the `directory` of the shares (default storage, in the node directory)")
+	flags.BoolVar(&f.noStorage, "no-storage", false, "keep no shares for others")
+	flags.BoolVar(&f.helper, "helper", false, "offer to upload for others (not offered yet)")
+	f.addWhere(cmd)
+}
+
+// addWhere adds the flags that say where a node listens.
+func (f *nodeFlags) addWhere(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringVar(&f.location, "location", "", "where others reach this node, such as tcp:example.org:12345")
 	flags.StringVar(&f.port, "port", "", "where the node listens, such as tcp:12345")
 	flags.StringVar(&f.hostname, "hostname", "", "listen on a free port, and tell others this `name`")
 	flags.StringVar(&f.listen, "listen", "tcp", "tcp or none")
-	flags.BoolVar(&f.noStorage, "no-storage", false, "keep no shares for others")
-	flags.BoolVar(&f.helper, "helper", false, "offer to upload for others (not offered yet)")
 	flags.StringVar(&f.torControlPort, "tor-control-port", "", "")
 	flags.StringVar(&f.torExecutable, "tor-executable", "", "")
 	flags.BoolVar(&f.torLaunch, "tor-launch", false, "")

@@ -20,7 +20,7 @@ func demoCommand(e *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [DIR]",
 		Short: "Make and run a whole grid on this machine, to try it",
-		Long: "Make and run a whole grid on this machine, to try it: ten storage nodes and a client in one process.\n\n" +
+		Long: "Make and run a whole grid on this machine, to try it: an introducer, ten storage nodes and a client in one process.\n\n" +
 			"The grid is kept in DIR, and a later start finds its files again. Without DIR it is kept among the user's caches.\n" +
 			"At a terminal, a number and Enter stops that storage node, and starts it again.",
 		Args: atMost(1),
@@ -53,9 +53,9 @@ func demoDir(e *Env, args []string) (string, error) {
 
 func demo(ctx context.Context, e *Env, dir string, prepare bool) error {
 	if _, err := os.Stat(node.DemoClient(dir)); err != nil {
-		fmt.Fprintf(e.Stdout, "Making a grid of %d storage nodes and a client in %s\n", node.DemoServers, dir)
+		fmt.Fprintf(e.Stdout, "Making a grid of an introducer, %d storage nodes and a client in %s\n", node.DemoServers, dir)
 	}
-	shared := node.NewShared(newLog(e.Stderr, slog.LevelWarn)) // eleven nodes at info would bury what the grid has to say
+	shared := node.NewShared(newLog(e.Stderr, slog.LevelWarn)) // twelve nodes at info would bury what the grid has to say
 	if prepare {
 		if err := node.PrepareDemo(dir, shared.Clock.Now()); err != nil {
 			return err

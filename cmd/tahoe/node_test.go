@@ -111,6 +111,12 @@ func TestBadInput(t *testing.T) {
 		{"no hostname", []string{"create-node", "a"}, nil, codeUsage, "tahoe: a node that listens needs --hostname=NAME"},
 		{"bad port", []string{"create-node", "--port=tcp:0", "--location=tcp:a:1", "a"}, nil, codeFailure, "tahoe: tub.port cannot be 0: you must choose"},
 		{"bad web port", []string{"create-client", "--webport=ssl:1", "a"}, nil, codeFailure, `tahoe: web.port is "ssl:1", which is not a TCP endpoint`},
+		{"introducer nowhere", []string{"create-introducer", "--hostname=a"}, nil, codeUsage, "tahoe: say where to make the introducer"},
+		{"introducer that nobody reaches", []string{"create-introducer", "--listen=none", "a"}, nil, codeUsage, "tahoe: an introducer must listen"},
+		{"introducer without a name", []string{"create-introducer", "a"}, nil, codeUsage, "tahoe: a node that listens needs --hostname=NAME"},
+		{"introducer by Tor", []string{"create-introducer", "--hide-ip", "a"}, nil, codeUsage, "tahoe: --hide-ip needs Tor or I2P"},
+		{"introducer on a bad port", []string{"create-introducer", "--port=tcp:0", "--location=tcp:a:1", "a"}, nil, codeFailure, "tahoe: tub.port cannot be 0"},
+		{"introducer in a full directory", []string{"create-introducer", "--hostname=a", made}, nil, codeNotEmpty, "is not empty; use a different directory"},
 		{"bad introducer", []string{"create-client", "--introducer=secret", "a"}, nil, codeFailure, "tahoe: the introducer is not a FURL"},
 		{"not empty", []string{"create-client", made}, nil, codeNotEmpty, "tahoe: the base directory " + made + " is not empty; use a different directory, or empty this one"},
 
@@ -182,6 +188,21 @@ func TestCreate(t *testing.T) {
 	yaml, err := os.ReadFile(filepath.Join(dir, "n", "private", "introducers.yaml"))
 	if err != nil || !strings.Contains(string(yaml), furl) {
 		t.Errorf("introducers.yaml: %q, %v", yaml, err)
+	}
+}
+
+func TestCreateIntroducer(t *testing.T) {
+	dir := t.TempDir()
+	code, out, stderr := tahoe(t, dir, "create-introducer", "--hostname=example.org", "i")
+	if code != codeOK || stderr != "" || !strings.Contains(out, "Introducer created in "+filepath.Join(dir, "i")) || !strings.Contains(out, "introducer.furl") {
+		t.Fatalf("%d, %q, %q", code, out, stderr)
+	}
+	_, s, err := config.LoadIntroducer(filepath.Join(dir, "i"))
+	if err != nil || s.Web != nil || len(s.Tub.Listen) != 1 || len(s.Tub.Locations) != 1 || s.Tub.Locations[0].Host != "example.org" {
+		t.Errorf("settings %+v, %v", s, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "i", "tahoe-introducer.tac")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -98,6 +98,7 @@ func commands(e *Env) []*cobra.Command {
 		demoCommand(e),
 		createNodeCommand(e),
 		createClientCommand(e),
+		createIntroducerCommand(e),
 		runCommand(e),
 		putCommand(e),
 		getCommand(e),

@@ -94,6 +94,9 @@ func runNodes(ctx context.Context, e *Env, dirs []string, allowStdinClose bool) 
 			if url := n.WebURL(); url != "" {
 				fmt.Fprintf(e.Stdout, " web port: %s\n", url)
 			}
+			if path := n.IntroducerFURL(); path != "" {
+				fmt.Fprintf(e.Stdout, " what nodes need to use this introducer: %s\n", path)
+			}
 			if path := n.ForClients(); path != "" {
 				fmt.Fprintf(e.Stdout, " what clients need to use its storage: %s\n", path)
 			}

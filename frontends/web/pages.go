@@ -66,6 +66,7 @@ type welcomeData struct {
 	Encoding                  Encoding
 	Outlook                   outlook
 	Servers                   []serverRow
+	Introducers               []introducerRow
 	Base                      string // address of this node, as its visitor typed it
 }
 
@@ -91,6 +92,9 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 	now := s.c.Clock.Now()
 	for _, st := range all {
 		d.Servers = append(d.Servers, rowOf(st, now))
+	}
+	for _, st := range s.c.Introducers() {
+		d.Introducers = append(d.Introducers, introducerRowOf(st, now))
 	}
 	return d
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"tahoe/frontends/web/wapi"
+	"tahoe/introducer"
 	"tahoe/lafs/grid"
 )
 
@@ -15,10 +16,13 @@ func (s *Server) serveRoot(w *recorder, r *http.Request) error {
 	if err := allow(r, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
+	if s.intro != nil {
+		return s.serveIntroducer(w, r)
+	}
 	servers := sorted(s.grid.Statuses())
 	switch t := r.URL.Query().Get("t"); t {
 	case "json":
-		return s.writeJSON(w, r, "application/json; charset=utf-8", welcomeAnswer(servers))
+		return s.writeJSON(w, r, "application/json; charset=utf-8", welcomeAnswer(servers, s.c.Introducers()))
 	case "", "html":
 		return s.servePage(w, r, "welcome.html", s.welcomePage(r, servers))
 	default:
@@ -26,8 +30,11 @@ func (s *Server) serveRoot(w *recorder, r *http.Request) error {
 	}
 }
 
-func welcomeAnswer(servers []grid.Status) wapi.Welcome {
+func welcomeAnswer(servers []grid.Status, introducers []introducer.LinkStatus) wapi.Welcome {
 	answer := wapi.Welcome{Introducers: wapi.Introducers{Statuses: []string{}}, Servers: []wapi.Server{}}
+	for _, st := range introducers {
+		answer.Introducers.Statuses = append(answer.Introducers.Statuses, st.Text)
+	}
 	for _, st := range servers {
 		answer.Servers = append(answer.Servers, serverAnswer(st))
 	}

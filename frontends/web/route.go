@@ -22,6 +22,11 @@ const (
 	kindHealth               // /healthz
 )
 
+// isCommon says whether every kind of node answers such addresses.
+func (k routeKind) isCommon() bool {
+	return k == kindRoot || k == kindStatic || k == kindAsset || k == kindHealth
+}
+
 // A route is what the path of a request means. Its text and names hold secrets; only shape may be logged.
 type route struct {
 	kind  routeKind

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tahoe/caps"
+	"tahoe/introducer"
 	"tahoe/lafs/grid"
 	"tahoe/reactor"
 )
@@ -53,6 +54,8 @@ type Config struct {
 	Hosts    []string // names, besides loopback names and addresses, that the node is reached by
 	// StaticDir is a directory whose files are served below /static; empty for none.
 	StaticDir string
+	// Introducers tells how the node stands to its introducers; nil: it has none.
+	Introducers func() []introducer.LinkStatus
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
 	// to this node can then send the user anywhere.
 	ForeignWhenDone bool
@@ -65,6 +68,7 @@ type Config struct {
 type Server struct {
 	store  Store
 	grid   Grid
+	intro  Introducer // in place of both
 	c      Config
 	pages  *pages
 	types  mediaTypes
@@ -83,6 +87,9 @@ func New(store Store, grid Grid, c Config) *Server {
 	}
 	if c.Clock == nil {
 		c.Clock = reactor.System()
+	}
+	if c.Introducers == nil {
+		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
 	return &Server{
 		store:  store,
@@ -143,6 +150,9 @@ func (s *Server) answer(w *recorder, r *http.Request, rt route) (err error) {
 }
 
 func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
+	if s.intro != nil && !rt.kind.isCommon() {
+		return problem{status: http.StatusNotFound, text: "this is an introducer, which has no files; ask a client node"}
+	}
 	switch rt.kind {
 	case kindRoot:
 		return s.serveRoot(w, r)

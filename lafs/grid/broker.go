@@ -131,15 +131,22 @@ func (b *Broker) Set(o Origin, announcements []Announcement) error {
 	return errors.Join(append(errs, b.merge())...)
 }
 
-// Update adds an announcement to those of its origin, in place of the former one of the same server.
-func (b *Broker) Update(o Origin, a Announcement) error {
-	if err := a.check(); err != nil {
-		return fmt.Errorf("announcement of server %v: %w", a, err)
+// Update adds announcements to those of their origin, in place of the former ones of the same servers. Those that make no
+// sense are left out, and the error names them.
+func (b *Broker) Update(o Origin, announcements ...Announcement) error {
+	var errs []error
+	known := make(map[ServerID]sealed, len(announcements))
+	for _, a := range announcements {
+		if err := a.check(); err != nil {
+			errs = append(errs, fmt.Errorf("announcement of server %v: %w", a, err))
+			continue
+		}
+		known[a.ID] = a.seal()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.known[o][a.ID] = a.seal()
-	return b.merge()
+	maps.Copy(b.known[o], known)
+	return errors.Join(append(errs, b.merge())...)
 }
 
 // merge makes the members of what is known. b.mu is held.

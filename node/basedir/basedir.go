@@ -68,19 +68,28 @@ func Open(path string) (Dir, Kind, error) {
 	case err != nil:
 		return "", "", fmt.Errorf("read node directory: %w", err)
 	}
+	kind := kindOf(entries)
 	for _, e := range entries {
-		if slices.Contains(oldFiles(), e.Name()) {
+		if slices.Contains(oldFiles(), e.Name()) && (kind != Introducer || e.Name() != introducerFURL) {
 			return "", "", fmt.Errorf("%s %w (%s); move what it says into tahoe.cfg, and the file away", path, ErrOld, e.Name())
 		}
 	}
+	if kind != "" {
+		return Dir(path), kind, nil
+	}
+	return "", "", fmt.Errorf("%s is %w, since it holds no tahoe-client.tac; make one with: tahoe create-node DIR", path, ErrNotNode)
+}
+
+// kindOf is the kind of the node whose files these are; "" when they are none's.
+func kindOf(entries []fs.DirEntry) Kind {
 	for _, k := range []Kind{Client, Introducer} {
 		if slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
 			return strings.HasSuffix(e.Name(), ".tac") && strings.Contains(e.Name(), string(k))
 		}) {
-			return Dir(path), k, nil
+			return k
 		}
 	}
-	return "", "", fmt.Errorf("%s is %w, since it holds no tahoe-client.tac; make one with: tahoe create-node DIR", path, ErrNotNode)
+	return ""
 }
 
 func isDir(path string) bool {

@@ -12,7 +12,10 @@ import (
 	"tahoe/node/config"
 )
 
-const swissnumSize = 20
+const (
+	swissnumSize = 20
+	storageFURL  = "storage.furl"
+)
 
 // A Storage is a storage server's address: where it is, and the secret that gives the right to use it.
 type Storage struct {
@@ -27,14 +30,12 @@ func (s Storage) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "storage at
 // StorageAddress returns the node's storage address at these locations. Its secret is that of private/storage.furl, which is
 // written anew with the locations of now.
 func (d Dir) StorageAddress(i Identity, hints []config.Hint) (Storage, error) {
-	swiss, err := d.swissnum(i)
+	swiss, err := d.swissnum(storageFURL, i)
 	if err != nil {
 		return Storage{}, err
 	}
 	s := Storage{Swiss: swiss}
-	var texts []string
 	for _, h := range hints {
-		texts = append(texts, h.String())
 		if h.Kind == "i2p" {
 			continue // GBS knows no I2P
 		}
@@ -44,13 +45,22 @@ func (d Dir) StorageAddress(i Identity, hints []config.Hint) (Storage, error) {
 		}
 		s.NURLs = append(s.NURLs, n)
 	}
-	s.FURL = "pb://" + base32.Encode(i.TubID[:]) + "@" + strings.Join(texts, ",") + "/" + swiss.Reveal()
-	return s, WriteNote(d.Private("storage.furl"), []byte(s.FURL+"\n"), 0o600)
+	s.FURL = furlOf(i, hints, swiss)
+	return s, WriteNote(d.Private(storageFURL), []byte(s.FURL+"\n"), 0o600)
 }
 
-// swissnum is the secret of private/storage.furl, made and kept there the first time.
-func (d Dir) swissnum(i Identity) (nurl.Swissnum, error) {
-	path := d.Private("storage.furl")
+// furlOf is the FURL of an object of the node at these locations.
+func furlOf(i Identity, hints []config.Hint, swiss nurl.Swissnum) string {
+	texts := make([]string, len(hints))
+	for k, h := range hints {
+		texts[k] = h.String()
+	}
+	return "pb://" + base32.Encode(i.TubID[:]) + "@" + strings.Join(texts, ",") + "/" + swiss.Reveal()
+}
+
+// swissnum is the secret of a FURL in private, made and kept there the first time.
+func (d Dir) swissnum(name string, i Identity) (nurl.Swissnum, error) {
+	path := d.Private(name)
 	b, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		b := make([]byte, swissnumSize)

@@ -26,7 +26,7 @@ func (v values) tub(s *Settings) error {
 	case noPort && v.boolean("helper", "enabled", false):
 		return v.f.errorOn("node", "tub.port", `is disabled, but [helper] enabled is true; write "enabled = false" into [helper], or give the node a port`)
 	}
-	s.Tub = Tub{Enabled: !noPort, Listen: listen, Auto: auto, Locations: hints}
+	s.Tub = Tub{Enabled: !noPort, Listen: listen, Auto: auto, Locations: hints, Keepalive: v.seconds("timeout.keepalive"), Disconnect: v.seconds("timeout.disconnect")}
 	if s.RevealIP {
 		return nil
 	}
@@ -77,11 +77,6 @@ func (v values) leases(s *Settings) error {
 
 // refused are settings that promise what the program cannot keep yet, so that acting as if they were not there would do harm.
 func (v values) refused(*Settings) error {
-	for _, section := range []string{"client", "storage"} {
-		if v.boolean(section, "force_foolscap", false) {
-			return v.f.errorOn(section, "force_foolscap", "is true, but this program does not yet speak Foolscap to store shares; set it to false")
-		}
-	}
 	for _, k := range [][2]string{{"storage", "plugins"}, {"client", "storage.plugins"}} {
 		if names := List(v.text(k[0], k[1], "")); len(names) > 0 {
 			return v.f.errorOn(k[0], k[1], fmt.Sprintf("names the plugin %q, which this program does not have; take the line out", shorten(names[0])))
@@ -102,7 +97,6 @@ func (v values) ignored() []string {
 			all = append(all, what)
 		}
 	}
-	add(v.text("client", "introducer.furl", "") != "", "the introducer of [client] introducer.furl is not contacted yet; servers come from private/servers.yaml")
 	helper := v.text("client", "helper.furl", "")
 	add(helper != "" && helper != "None", "the helper of [client] helper.furl is not used yet; files are uploaded directly")
 	add(v.boolean("helper", "enabled", false), "the helper of [helper] is not offered yet")

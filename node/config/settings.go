@@ -31,6 +31,7 @@ type Client struct {
 	MaxSegment           int64
 	MutableFormat        string // "SDMF" or "MDMF"
 	Preferred            []string
+	ForceFoolscap        bool // servers are spoken to by Foolscap alone
 }
 
 // Storage are the settings of section [storage].
@@ -42,6 +43,8 @@ type Storage struct {
 	Reserved  int64
 	Dir       string
 	Expire    Expire
+
+	ForceFoolscap bool // shares are offered by Foolscap alone
 }
 
 // Expire says which leases run out early.
@@ -117,6 +120,11 @@ func (v values) number(section, key string, fallback int) int {
 	return fallback
 }
 
+// seconds is a time of section [node]; 0 when it is not set.
+func (v values) seconds(key string) time.Duration {
+	return time.Duration(v.number("node", key, 0)) * time.Second
+}
+
 // path is a path of the file: ~ is the home directory, and the rest begins at the node's directory.
 func (v values) path(section, key, fallback string) string {
 	p := v.text(section, key, "")
@@ -143,6 +151,7 @@ func (v values) client() Client {
 		MaxSegment:     int64(v.number("client", "shares._max_immutable_segment_size_for_testing", 1<<20)),
 		MutableFormat:  strings.ToUpper(v.text("client", "mutable.format", "SDMF")),
 		Preferred:      List(v.text("client", "peers.preferred", "")),
+		ForceFoolscap:  v.boolean("client", "force_foolscap", false),
 	}
 }
 
@@ -156,6 +165,8 @@ func (v values) storage() Storage {
 		Reserved:  reserved,
 		Dir:       v.path("storage", "storage_dir", "storage"),
 		Expire:    v.expire(),
+
+		ForceFoolscap: v.boolean("storage", "force_foolscap", false),
 	}
 }
 

@@ -73,7 +73,6 @@ func TestRefusals(t *testing.T) {
 		{"expire mode", "[storage]\nexpire.enabled = true\n", `tahoe.cfg line 2: [storage] expire.enabled is true, but expire.mode is not set; write age or cutoff-date`},
 		{"expire date", "[storage]\nexpire.mode = cutoff-date\n", `tahoe.cfg line 2: [storage] expire.mode is cutoff-date, but expire.cutoff_date is not set; write a date such as 2026-01-31`},
 		{"duration", "[storage]\nexpire.override_lease_duration = 2 fortnights\n", `tahoe.cfg line 2: [storage] expire.override_lease_duration is "2 fortnights", which is not a duration; write one such as 60 days, 2 months or 1 year`},
-		{"foolscap", "[client]\nforce_foolscap = true\n", `tahoe.cfg line 2: [client] force_foolscap is true, but this program does not yet speak Foolscap to store shares; set it to false`},
 		{"plugin", "[storage]\nplugins = zkap\n", `tahoe.cfg line 2: [storage] plugins names the plugin "zkap", which this program does not have; take the line out`},
 		{"percent", "[node]\nnickname = 100%\n", `tahoe.cfg line 2: [node] nickname holds a single %; write %% for a percent sign`},
 		{"reference", "[node]\nnickname = %(x)s\n", `tahoe.cfg line 2: [node] nickname refers to %(x)s, which is not a key of this section`},

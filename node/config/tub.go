@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // A Tub is where a node's storage port listens and what it tells others. The zero Tub listens nowhere.
@@ -12,6 +13,10 @@ type Tub struct {
 	Listen    []Endpoint // empty: the port remembered in client.port, or a free one to be remembered there
 	Auto      bool       // tell every IPv4 address of this machine
 	Locations []Hint     // told beside those
+
+	// For Foolscap: how long a connection may be silent before a sign of life is asked for, and before it counts as dead. 0: the
+	// usual time.
+	Keepalive, Disconnect time.Duration
 }
 
 // Hints are the locations to tell: addrs are this machine's own addresses, port the one that is listened on.

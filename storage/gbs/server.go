@@ -42,7 +42,8 @@ type Server struct {
 	places *places
 }
 
-// NewServer makes a server for the connections that ln accepts. It proves with cert who it is.
+// NewServer makes a server for the connections that ln accepts. It proves with cert who it is. Without a handler it serves
+// Foolscap alone.
 func NewServer(ln net.Listener, cert tls.Certificate, h http.Handler, c ServerConfig) *Server {
 	c.MaxConns = cmp.Or(c.MaxConns, 4096)
 	c.Decide = cmp.Or(c.Decide, 30*time.Second)
@@ -194,6 +195,8 @@ func (s *Server) begin(ctx context.Context, fresh net.Conn) error {
 		}
 		s.cfg.OnFoolscap(c)
 		return nil
+	case speaks == speaksTLS && s.http.Handler == nil:
+		return errors.New("speaks TLS, but this port is for Foolscap alone")
 	case speaks != speaksTLS:
 		_, _ = io.WriteString(c, refusals[speaks])
 		return errors.New("does not speak TLS")

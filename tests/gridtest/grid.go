@@ -28,11 +28,12 @@ type Config struct {
 	Server map[string]string // settings of all storage nodes
 }
 
-// A Grid is Servers storage nodes and a client, a process each.
+// A Grid is an introducer, Servers storage nodes and a client, a process each.
 type Grid struct {
-	Dir    string
-	Client *Process
-	Server [Servers]*Process
+	Dir        string
+	Introducer *Process
+	Client     *Process
+	Server     [Servers]*Process
 
 	tb testing.TB
 }
@@ -50,6 +51,8 @@ func New(tb testing.TB, c Config) *Grid {
 	for i := range g.Server {
 		g.set(node.DemoStorage(g.Dir, i+1), c.Server)
 	}
+	g.Introducer = Start(tb, "run", node.DemoIntroducer(g.Dir))
+	g.Introducer.WaitOutput("running node in")
 	for i := range g.Server {
 		g.Server[i] = Start(tb, "run", node.DemoStorage(g.Dir, i+1))
 	}
@@ -79,9 +82,7 @@ func (g *Grid) StartServer(i int) {
 func (g *Grid) running() int {
 	n := 0
 	for _, s := range g.Server {
-		select {
-		case <-s.done:
-		default:
+		if s.Running() {
 			n++
 		}
 	}

@@ -57,7 +57,13 @@ type Process struct {
 // Start runs the program with args.
 func Start(tb testing.TB, args ...string) *Process {
 	tb.Helper()
-	p := &Process{tb: tb, cmd: exec.Command(Binary(tb), args...), done: make(chan struct{})}
+	return StartProgram(tb, Binary(tb), args...)
+}
+
+// StartProgram runs another program with args: one that is a node too, and stops when its standard input closes.
+func StartProgram(tb testing.TB, path string, args ...string) *Process {
+	tb.Helper()
+	p := &Process{tb: tb, cmd: exec.Command(path, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	hold, err := p.cmd.StdinPipe()
 	if err != nil {
@@ -115,6 +121,16 @@ func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
 	_ = p.hold.Close()
+}
+
+// Running says whether the program runs.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // ExitCode is the code with which the program ended.

@@ -1,0 +1,123 @@
+package interop_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// TestMatrix stores files with a client of each maker and reads them with that of the other, over the servers, introducers
+// and protocols of each; then it kills servers down to the three that it takes, and reads again.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	matrix(t, false)
+}
+
+// TestLongMatrix is the same with the full sizes everywhere.
+func TestLongMatrix(t *testing.T) {
+	if os.Getenv("TAHOE_LONG") == "" {
+		t.Skip("full sizes: ./check -long runs this")
+	}
+	matrix(t, true)
+}
+
+func matrix(t *testing.T, long bool) {
+	w := newWorld(t)
+	var stored []storedFile
+	for _, c := range cells() {
+		t.Run(c.String(), func(t *testing.T) {
+			clients := w.clients(t, c)
+			for _, m := range makers {
+				t.Run("client="+string(m), func(t *testing.T) {
+					stored = append(stored, transfers(t, c.sizes(long), c, clients[m], clients[m.other()])...)
+				})
+			}
+		})
+	}
+	w.storage[ours][0].Kill()
+	w.storage[ours][1].Kill()
+	w.storage[original][0].Kill()
+	w.storage[original][1].Kill()
+	w.readBack(t, stored, string(ours), string(original))
+	w.storage[ours][2].Kill()
+	w.storage[original][2].Kill()
+	w.storage[original][3].Kill()
+	w.readBack(t, stored, mixed)
+}
+
+func cells() []cell {
+	var out []cell
+	for _, servers := range []string{string(ours), string(original), mixed} {
+		for _, introducer := range introducers() {
+			for _, protocol := range protocols() {
+				out = append(out, cell{servers, introducer, protocol})
+			}
+		}
+	}
+	return out
+}
+
+// A storedFile is what somebody has stored in a cell.
+type storedFile struct {
+	cell cell
+	by   maker
+	cap  string
+	data []byte
+}
+
+// The sizes of files: a literal, one small segment, several segments.
+var sizes = []int{0, 55, 100, 3 << 20}
+
+// full is the largest size, for some of the cells and, in the long form, for all.
+const full = 40 << 20
+
+// transfers stores files of all sizes by one client, and reads them by the other, who gets the same capability when it
+// stores the same.
+func transfers(t *testing.T, sizes []int, c cell, up, down *peer) []storedFile {
+	var out []storedFile
+	for _, size := range sizes {
+		data := content(fmt.Sprint(c, up.maker, size), size)
+		cap := up.put(t, data)
+		down.mustRead(t, cap, data)
+		if up.maker == ours && size == 3<<20 {
+			_, _, total := c.encoding()
+			down.verify(t, cap, total)
+		}
+		if size < full {
+			if again := down.put(t, data); again != cap {
+				t.Errorf("%d bytes: the %s client got %s, and the %s one %s", size, up.maker, cap, down.maker, again)
+			}
+		}
+		out = append(out, storedFile{c, up.maker, cap, data})
+	}
+	return out
+}
+
+func (c cell) sizes(long bool) []int {
+	if c.servers == mixed || long {
+		return append(append([]int(nil), sizes...), full)
+	}
+	return sizes
+}
+
+// readBack reads what was stored on these servers, by clients that start now. Whoever introduces them and whatever they speak, the
+// files are the same, so that each protocol goes with one of the introducers.
+func (w *world) readBack(t *testing.T, stored []storedFile, choices ...string) {
+	for _, servers := range choices {
+		for i, protocol := range protocols() {
+			c := cell{servers, introducers()[i], protocol}
+			t.Run("killed/"+c.String(), func(t *testing.T) {
+				clients := w.clients(t, c)
+				for _, f := range stored {
+					if f.cell.servers != servers || f.cell.protocol != protocol {
+						continue
+					}
+					clients[f.by.other()].mustRead(t, f.cap, f.data)
+					if len(f.data) < full {
+						clients[f.by].mustRead(t, f.cap, f.data)
+					}
+				}
+			})
+		}
+	}
+}
