@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,14 +93,14 @@ func TestStalledReaderGoesOn(t *testing.T) {
 			w.budget = reactor.NewBudget(3 * mib) // room for one fetch, or two
 			d := w.downloader()
 			var wg sync.WaitGroup
-			var others int
+			var others atomic.Int32
 			read := func(pause time.Duration) {
 				c := &checker{t: t, want: e.plain[11:]}
 				err := d.Open(e.chk).Read(t.Context(), 11, int64(len(e.plain)), slowWriter{c, pause})
 				if err != nil || c.n != len(c.want) {
 					t.Errorf("pause %v: got %d bytes, %v", pause, c.n, err)
 				}
-				others++
+				others.Add(1)
 			}
 			for range 3 {
 				wg.Go(func() { read(time.Minute) })
@@ -107,8 +108,8 @@ func TestStalledReaderGoesOn(t *testing.T) {
 			time.Sleep(time.Second)
 			limit(t, time.Minute, func() { read(0) })
 			wg.Wait()
-			if n := w.budget.InUse(); n != 0 || others != 4 {
-				t.Errorf("%d bytes of the budget are not given back, %d readers finished", n, others)
+			if n := w.budget.InUse(); n != 0 || others.Load() != 4 {
+				t.Errorf("%d bytes of the budget are not given back, %d readers finished", n, others.Load())
 			}
 		})
 	}
