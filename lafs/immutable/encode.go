@@ -62,6 +62,9 @@ func geometryOf(e Encoding, size int64) (layout.Geometry, layout.Layout, error) 
 	if err != nil {
 		return g, layout.Layout{}, err
 	}
+	if _, err := treeMemory(g); err != nil {
+		return g, layout.Layout{}, err
+	}
 	l, err := g.Layout(layout.UEBSize(g))
 	return g, l, err
 }

@@ -46,7 +46,8 @@ const (
 // Trees over the size of the budget take all of that, so that no two Reads have such at the same time.
 const maxTrees = 256 << 20
 
-// treeMemory is the memory of the hash trees that a fetch reads, or an error when that is too much.
+// treeMemory is the memory of the hash trees that a fetch reads, or an error when that is too much. An upload asks as well:
+// nobody stores what cannot be read back.
 func treeMemory(g layout.Geometry) (int64, error) {
 	n := int64(g.Needed+1) * g.TreeSize()
 	if n > maxTrees {

@@ -97,6 +97,11 @@ func (u *Uploader) Upload(ctx context.Context, src io.Reader, o UploadOptions) (
 	if err := enc.Validate(); err != nil {
 		return nil, nil, err
 	}
+	if o.Size > caps.MaxLiteral { // what cannot be stored is told before it is read
+		if _, _, err := geometryOf(enc, o.Size); err != nil {
+			return nil, nil, err
+		}
+	}
 	m := newUploadMeter(max(o.Size, -1), o.Progress)
 	pass := firstPass{u: u, enc: enc, size: max(o.Size, -1), keyed: !o.RandomKey, meter: m}
 	plain, err := pass.read(ctx, src)
