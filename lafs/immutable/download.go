@@ -27,7 +27,7 @@ type DownloaderConfig struct {
 
 	Hedge        time.Duration // how long a server may keep others waiting until another one takes over; 0: 2 s
 	QueryTimeout time.Duration // how long a server may take to list its shares; 0: 6 s
-	Patience     time.Duration // how long a Read goes on while nothing at all happens; 0: 8 s
+	Patience     time.Duration // how long a Read goes on while nothing at all happens; 0: 6 s
 	Window       int64         // bytes of the file that a Read fetches ahead of its writer; 0: 8 MiB
 }
 
@@ -41,7 +41,7 @@ type Downloader struct {
 func NewDownloader(c DownloaderConfig) *Downloader {
 	orDefault(&c.Hedge, 2*time.Second)
 	orDefault(&c.QueryTimeout, 6*time.Second)
-	orDefault(&c.Patience, 8*time.Second)
+	orDefault(&c.Patience, 6*time.Second)
 	orDefault(&c.Window, 8<<20)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -207,9 +207,8 @@ func TestMisbehavingServers(t *testing.T) {
 						w.faulty[i].Add(fault)
 					}
 					f := w.downloader().Open(e.chk)
-					// Seven servers that hang one after the other may take longer than the 15 s within which a loss is told.
-					limit(t, 20*time.Second, func() { readAll(t, t.Context(), f, e.plain) })
-					limit(t, 20*time.Second, func() { readAll(t, t.Context(), f, e.plain) })
+					limit(t, 15*time.Second, func() { readAll(t, t.Context(), f, e.plain) })
+					limit(t, 15*time.Second, func() { readAll(t, t.Context(), f, e.plain) })
 				}
 			})
 			synctest.Test(t, func(t *testing.T) { tooFew(t, file, fault) })
