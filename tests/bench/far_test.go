@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -13,10 +14,10 @@ import (
 	"tahoe/caps"
 	"tahoe/internal/nurl"
 	"tahoe/internal/taghash"
+	"tahoe/introducer"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
-	"tahoe/node/basedir"
 	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
@@ -122,14 +123,35 @@ func (l *line) read(p []byte) (int, error) {
 	return n, nil
 }
 
+// announced are the servers that the grid's own client has heard of, as it keeps them a moment after it heard.
+func announced(b *testing.B, g *gridtest.Grid) []grid.Announcement {
+	b.Helper()
+	cache := filepath.Join(g.ClientDir(), "private", "introducer_default_cache.yaml")
+	deadline := time.Now().Add(time.Minute)
+	for {
+		heard, _, err := introducer.ReadCache(cache)
+		if err == nil && len(heard) == gridtest.Servers {
+			var servers []grid.Announcement
+			for _, h := range heard {
+				a, err := grid.ParseAnnouncement(grid.ServerID(h.Key), h.Table)
+				if err != nil {
+					b.Fatal(err)
+				}
+				servers = append(servers, a)
+			}
+			return servers
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("the client has noted %d of %d servers in %s: %v", len(heard), gridtest.Servers, cache, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // farClient is a client in this process, of the servers that the grid's own client knows.
 func farClient(b *testing.B, g *gridtest.Grid) *lafs.Client {
 	b.Helper()
-	dir := basedir.Dir(g.ClientDir())
-	servers, _, err := dir.StaticServers()
-	if err != nil {
-		b.Fatal(err)
-	}
+	servers := announced(b, g)
 	broker := grid.NewBroker(func(a grid.Announcement, e grid.Events) (grid.Conn, error) {
 		n, err := nurl.Parse(a.NURLs[0])
 		if err != nil {
@@ -144,7 +166,9 @@ func farClient(b *testing.B, g *gridtest.Grid) *lafs.Client {
 	var running sync.WaitGroup
 	running.Go(func() { _ = broker.Run(ctx, func() {}) })
 	b.Cleanup(func() { cancel(); running.Wait() })
-	if err := broker.WaitConnected(b.Context(), gridtest.Servers); err != nil {
+	soon, stop := context.WithTimeout(b.Context(), time.Minute)
+	defer stop()
+	if err := broker.WaitConnected(soon, gridtest.Servers); err != nil {
 		b.Fatal(err)
 	}
 	pool, budget := reactor.NewPool(runtime.GOMAXPROCS(0)), reactor.NewBudget(96<<20)
