@@ -19,6 +19,7 @@ var ladder = [][]string{
 	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "reactor/reactortest", "internal/durable/durabletest"},
 	{"caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},
+	{"frontends/auth/authtest"},
 	{"lafs/immutable", "lafs/mutable"},
 	{"lafs"},
 	{"frontends/web", "frontends/vfs"},
@@ -33,7 +34,7 @@ var ladder = [][]string{
 // future are the packages that the ladder and the rules name and that nobody has written yet. Writing one means taking it
 // off this list; a package that goes for good goes from the ladder and the rules.
 var future = []string{
-	"storage/crawler", "lafs/dirnode", "lafs/mutable", "lafs/mutable/layout", "frontends/auth",
+	"storage/crawler", "lafs/dirnode", "lafs/mutable", "lafs/mutable/layout",
 	"frontends/vfs", "frontends/sftp", "frontends/ftp", "frontends/webdav",
 }
 
