@@ -1,0 +1,29 @@
+package staging
+
+import "os"
+
+// Pads visits every byte on the disk that stands for a byte of the file, with the place in the key stream that it was encrypted with.
+func (f *File) Pads(visit func(chunkNumber int, generation uint32, at int, encrypted byte)) error {
+	raw, err := os.ReadFile(f.s.path(f.id, dataSuffix))
+	if err != nil {
+		return err
+	}
+	for c, k := range f.chunks {
+		for at := range int(k.filled) {
+			visit(c, k.generation, at, raw[c*chunkSize+at])
+		}
+	}
+	return nil
+}
+
+const ChunkSize = chunkSize
+
+// ParseRecord reads a record that has been opened, and makes it again.
+func ParseRecord(b []byte) ([]byte, bool) {
+	var f File
+	note, ok := f.parse(b)
+	if !ok {
+		return nil, false
+	}
+	return f.record(note), true
+}
