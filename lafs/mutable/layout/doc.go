@@ -33,7 +33,7 @@
 //
 // A segment is encrypted with AES-128 in counter mode from zero, under a key derived from the read key and the salt, then
 // padded with zeros to a multiple of k and erasure-coded. The block hash tree is over the blocks, in MDMF each together with
-// its salt; that of an empty file has one empty leaf. The roots of the N block hash trees are the leaves of the share hash
+// its salt; that of an empty file has one leaf, an empty one. The roots of the N block hash trees are the leaves of the share hash
 // tree, whose root is in the header. The share hash chain holds the hashes that prove this share's leaf, each as its node
 // number in 2 bytes and 32 bytes of hash, ascending.
 //

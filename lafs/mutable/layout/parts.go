@@ -118,9 +118,9 @@ func (h Header) readParts(r io.ReaderAt) (p Parts, err error) {
 			return nil
 		}
 		s := h.Span(part)
-		b := make([]byte, s.Size)
-		if n, rerr := r.ReadAt(b, s.Offset); n < len(b) {
-			err = shortRead(part, n, len(b), rerr)
+		b, rerr := io.ReadAll(io.NewSectionReader(r, s.Offset, s.Size)) // grows with what there is, not with what is announced
+		if int64(len(b)) < s.Size || rerr != nil {
+			err = shortRead(part, int64(len(b)), s.Size, rerr)
 		}
 		return b
 	}
@@ -147,7 +147,7 @@ func readUpTo(r io.ReaderAt, size int) ([]byte, error) {
 	return b[:n], nil
 }
 
-func shortRead(p Part, got, want int, err error) error {
+func shortRead(p Part, got, want int64, err error) error {
 	if err == nil || err == io.EOF {
 		return corrupt(p, "the share ends after %d of its %d bytes", got, want)
 	}
