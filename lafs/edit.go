@@ -2,6 +2,7 @@ package lafs
 
 import (
 	"context"
+	"slices"
 
 	"tahoe/lafs/dirnode"
 )
@@ -12,15 +13,17 @@ import (
 //
 // Times are noted in the metadata, and a child whose metadata have "no-write" is linked without the power to write.
 func (d *Directory) SetChildren(ctx context.Context, children []NewChild, r Replace) (existed []bool, err error) {
-	e := &dirnode.Set{Children: children, Replace: r, At: d.c.c.Clock.Now()}
-	err = d.edit(ctx, e)
-	return e.Existed, err
+	e := &dirnode.Set{Children: slices.Clone(children), Replace: r, At: d.c.c.Clock.Now()}
+	if err := d.edit(ctx, e); err != nil {
+		return nil, err
+	}
+	return e.Existed, nil
 }
 
 // Set links one child; see SetChildren.
 func (d *Directory) Set(ctx context.Context, child NewChild, r Replace) (existed bool, err error) {
-	x, err := d.SetChildren(ctx, []NewChild{child}, r)
-	return err == nil && x[0], err
+	all, err := d.SetChildren(ctx, []NewChild{child}, r)
+	return err == nil && all[0], err
 }
 
 // Unlink takes the entry of a name away, and returns it: *NoChildError when there is none.
@@ -32,8 +35,10 @@ func (d *Directory) Unlink(ctx context.Context, name string) (Entry, error) {
 // otherwise. KindUnknown allows all.
 func (d *Directory) UnlinkOnly(ctx context.Context, name string, k Kind) (Entry, error) {
 	e := &dirnode.Unlink{Name: name, Only: k}
-	err := d.edit(ctx, e)
-	return e.Removed, err
+	if err := d.edit(ctx, e); err != nil {
+		return Entry{}, err
+	}
+	return e.Removed, nil
 }
 
 // Rename gives a child another name in the same directory, in one version of it. It fails with *NoChildError, and with
@@ -62,7 +67,7 @@ func (c *Client) Move(ctx context.Context, from *Directory, fromName string, to 
 	if err != nil {
 		return err
 	}
-	if _, err := to.Set(ctx, NewChild{toName, e.Child, e.Metadata.Raw()}, r); err != nil {
+	if _, err := to.Set(ctx, NewChild{Name: toName, Child: e.Child, Metadata: e.Metadata.Raw()}, r); err != nil {
 		return err
 	}
 	return from.edit(ctx, &dirnode.Unlink{Name: fromName, Same: &e.Child})
