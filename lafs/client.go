@@ -1,22 +1,25 @@
-// Package lafs is the file store of a grid: it puts files there and opens what a capability names. It is for front ends,
-// and for programs that use a grid as a library.
+// Package lafs is the file store of a grid: files, mutable files, and directories of both, reached by their capabilities and
+// by paths from those. It is for front ends, and for programs that use a grid as a library.
 //
-// The invariant: a Node can do no more than the capability that it was opened with.
+// A directory is a table (package dirnode) in a file. Edits of one directory that come together go out together: one version of
+// the file holds them all, and each has its own result. See Directory.
+//
+// The invariant: a Node can do no more than the capability that it was opened with, and what is reached through a directory no
+// more than the directory allows.
 package lafs
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 
 	"tahoe/caps"
 	"tahoe/lafs/immutable"
+	"tahoe/lafs/mutable"
+	"tahoe/reactor"
 	"tahoe/storage"
 )
-
-// ErrWrongKind means that a capability is of another kind than what it was used for.
-var ErrWrongKind = errors.New("wrong kind of capability")
 
 // PutOptions say how a file is stored. Size has to be stated: -1 when it is not known.
 type PutOptions = immutable.UploadOptions
@@ -24,94 +27,81 @@ type PutOptions = immutable.UploadOptions
 // A PutResult tells what Put did, and has the capability.
 type PutResult = immutable.UploadResult
 
-// A Client stores and opens files on one grid. It may be used by several goroutines at once.
-type Client struct {
-	up   *immutable.Uploader
-	down *immutable.Downloader
+// Config is what a Client works with. Uploader, Downloader and Mutable are required; what else is zero has a default.
+type Config struct {
+	Uploader   *immutable.Uploader
+	Downloader *immutable.Downloader
+	Mutable    *mutable.Files
+	Pool       *reactor.Pool   // for reading directories; a pool of its own
+	Budget     *reactor.Budget // bounds the memory of immutable directories under way; 32 MiB of its own
+	Format     Format          // of mutable files and directories that do not say; SDMF
+	Clock      reactor.Clock   // for the times in metadata; the system's
+	Log        *slog.Logger    // discards
+	// Access may forbid to open what an index names, with a *ProhibitedError; nil allows all.
+	Access func(storage.Index) error
 }
 
-// NewClient makes a client that works with these.
+// A Client stores and opens files and directories on one grid. It may be used by several goroutines at once.
+//
+// There is to be one for each node: edits of one directory meet in it, whichever front end they come from.
+type Client struct {
+	c       Config
+	mutable mutables
+	edits   commits
+}
+
+// New makes a client.
+func New(c Config) *Client {
+	if c.Pool == nil {
+		c.Pool = reactor.NewPool(0)
+	}
+	if c.Budget == nil {
+		c.Budget = reactor.NewBudget(32 << 20)
+	}
+	if c.Format == "" {
+		c.Format = SDMF
+	}
+	if c.Clock == nil {
+		c.Clock = reactor.System()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Access == nil {
+		c.Access = func(storage.Index) error { return nil }
+	}
+	return &Client{c: c, mutable: overGrid{c.Mutable}}
+}
+
+// NewClient makes a client for immutable files alone.
 func NewClient(up *immutable.Uploader, down *immutable.Downloader) *Client {
-	return &Client{up: up, down: down}
+	return New(Config{Uploader: up, Downloader: down})
 }
 
 // Put stores what src yields as an immutable file. See immutable.Uploader.Upload about sources.
 func (c *Client) Put(ctx context.Context, src io.Reader, o PutOptions) (PutResult, error) {
-	_, r, err := c.up.Upload(ctx, src, o)
+	_, r, err := c.c.Uploader.Upload(ctx, src, o)
 	if err != nil {
 		return PutResult{}, err
 	}
 	return *r, nil
 }
 
-// A Node is what a capability names: a File, so far.
-type Node interface {
-	Cap() caps.Cap
-}
+// overGrid is the mutable files of a grid.
+type overGrid struct{ files *mutable.Files }
 
-// A File is an immutable file. It may be read by several goroutines at once, and holds nothing that needs closing.
-type File interface {
-	Node
-	Size() int64
-	// Read writes n bytes from off on to w, in order. A range that ends behind the end of the file ends there; one that
-	// begins there is empty; a negative one is storage.ErrRange. Nothing is written that is not verified.
-	Read(ctx context.Context, off, n int64, w io.Writer) error
-}
+var errNoMutable = errors.New("this client was made without mutable files")
 
-// Open makes a Node of a capability, which names a file that can be read: else ErrWrongKind. It asks no server.
-func (c *Client) Open(k caps.Cap) (Node, error) {
-	switch k := k.(type) {
-	case caps.CHK:
-		return chkFile{c.down.Open(k), func() caps.CHK { return k }}, nil
-	case caps.Literal:
-		return literalFile{func() caps.Literal { return k }}, nil
-	default:
-		return nil, fmt.Errorf("%s %w", whatIs(k), ErrWrongKind)
+func (g overGrid) open(k caps.Read) (editable, error) {
+	if g.files == nil {
+		return nil, errNoMutable
 	}
+	return g.files.Open(k)
 }
 
-// whatIs begins the sentence that says why k cannot be opened.
-func whatIs(k caps.Cap) string {
-	_, verify := k.(caps.Verify)
-	_, unknown := k.(caps.Unknown)
-	switch {
-	case k == nil:
-		return "there is no capability to open:"
-	case unknown:
-		return "the capability is of a kind that this version does not know:"
-	case verify:
-		return caps.Abbrev(k) + " allows to verify, and not to read:"
-	case caps.IsDirectory(k):
-		return caps.Abbrev(k) + " names a directory, and only immutable files can be opened:"
-	default:
-		return caps.Abbrev(k) + " names a mutable file, and only immutable files can be opened:"
+func (g overGrid) create(ctx context.Context, o mutable.CreateOptions, contents func(caps.MutableWrite) ([]byte, error)) (editable, error) {
+	if g.files == nil {
+		return nil, errNoMutable
 	}
-}
-
-// chkFile keeps its capability in a function, which nothing prints.
-type chkFile struct {
-	*immutable.File
-	cap func() caps.CHK
-}
-
-func (f chkFile) Cap() caps.Cap { return f.cap() }
-
-// A literalFile is its capability, kept likewise.
-type literalFile struct{ cap func() caps.Literal }
-
-func (f literalFile) Cap() caps.Cap { return f.cap() }
-
-func (f literalFile) Size() int64 { return int64(len(f.cap().Data())) }
-
-func (f literalFile) Read(_ context.Context, off, n int64, w io.Writer) error {
-	if off < 0 || n < 0 {
-		return fmt.Errorf("read %d bytes at %d: %w", n, off, storage.ErrRange)
-	}
-	data := f.cap().Data()
-	data = data[min(off, int64(len(data))):]
-	if data = data[:min(n, int64(len(data)))]; len(data) == 0 {
-		return nil
-	}
-	_, err := w.Write(data)
-	return err
+	return g.files.Create(ctx, o, contentsSource(contents))
 }

@@ -12,6 +12,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"io"
 )
 
@@ -32,6 +33,16 @@ type Span struct {
 
 // End is the offset of the first byte behind the span.
 func (s Span) End() int64 { return s.Offset + s.Size }
+
+// CheckSpans refuses spans that no share has, with ErrRange.
+func CheckSpans(spans ...Span) error {
+	for _, s := range spans {
+		if s.Offset < 0 || s.Size < 0 {
+			return fmt.Errorf("%d bytes at %d: %w", s.Size, s.Offset, ErrRange)
+		}
+	}
+	return nil
+}
 
 // A Server keeps shares. All methods may be called from several goroutines at once. A method that waits ends with the
 // context's error soon after the context ends; the effect of a call cut short that way is unknown, but shares are

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tahoe/frontends/web/wapi"
 	"tahoe/node"
 )
 
@@ -26,8 +27,38 @@ func run(ctx context.Context, e *Env, args []string) (code int) {
 	if err == nil {
 		return codeOK
 	}
-	tell(e.Stderr, cmd.CommandPath(), err)
+	if wantsJSON(cmd, args) {
+		_ = printJSON(e.Stderr, failureOf(err))
+	} else {
+		tell(e.Stderr, cmd.CommandPath(), err)
+	}
 	return exitCode(err)
+}
+
+// A failure is what --json prints on standard error instead of a sentence. It is only ever extended.
+type failure struct {
+	Error  string `json:"error"`
+	Code   int    `json:"exit_code"`
+	Status int    `json:"status,omitempty"` // of the node's answer, when it was one
+	Kind   string `json:"kind,omitempty"`   // likewise: what the node calls the failure
+}
+
+func failureOf(err error) failure {
+	f := failure{Error: sentence(err), Code: exitCode(err)}
+	if answer, ok := errors.AsType[*wapi.Error](err); ok {
+		f.Status, f.Kind = answer.Status, answer.Kind
+	}
+	return f
+}
+
+// wantsJSON says whether a command was asked for JSON, even if its options could not be read.
+func wantsJSON(cmd *cobra.Command, args []string) bool {
+	f := cmd.Flags().Lookup("json")
+	if f == nil {
+		return false
+	}
+	options, _, _ := strings.Cut(strings.Join(args, "\x00")+"\x00", "\x00--\x00")
+	return f.Value.String() == "true" || strings.Contains("\x00"+options, "\x00--json\x00")
 }
 
 // tell writes the sentence of an error.
@@ -100,8 +131,23 @@ func commands(e *Env) []*cobra.Command {
 		createClientCommand(e),
 		createIntroducerCommand(e),
 		runCommand(e),
+		createAliasCommand(e),
+		addAliasCommand(e),
+		listAliasesCommand(e),
+		mkdirCommand(e),
+		lsCommand(e),
 		putCommand(e),
 		getCommand(e),
+		unlinkCommand(e),
+		mvCommand(e),
+		lnCommand(e),
+		webopenCommand(e),
+		manifestCommand(e),
+		statsCommand(e),
+		checkCommand(e),
+		deepCheckCommand(e),
+		statusCommand(e),
+		debugCommand(e),
 	}
 }
 

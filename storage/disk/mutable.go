@@ -51,7 +51,7 @@ func (o slot) close() {
 
 // ReadSlot reads spans of mutable shares. No change of the slot comes between two of them.
 func (s *Server) ReadSlot(ctx context.Context, i storage.Index, shares []storage.ShareNum, vec []storage.Span) (map[storage.ShareNum][][]byte, error) {
-	if err := checkSpans(vec); err != nil {
+	if err := storage.CheckSpans(vec...); err != nil {
 		return nil, err
 	}
 	unlock, err := s.locks.lock(ctx, i)
@@ -74,15 +74,6 @@ func (s *Server) ReadSlot(ctx context.Context, i storage.Index, shares []storage
 		return wanted.read(ctx, vec)
 	}
 	return open.read(ctx, vec)
-}
-
-func checkSpans(vec []storage.Span) error {
-	for _, v := range vec {
-		if v.Offset < 0 || v.Size < 0 {
-			return fmt.Errorf("span of %d bytes at %d: %w", v.Size, v.Offset, storage.ErrRange)
-		}
-	}
-	return nil
 }
 
 // read reads spans from every share of o.
@@ -169,7 +160,7 @@ func (s *Server) TestAndWrite(ctx context.Context, i storage.Index, w storage.Sl
 
 // checkSlotWrite refuses what no share can hold.
 func checkSlotWrite(w storage.SlotWrite) error {
-	if err := checkSpans(w.Reads); err != nil {
+	if err := storage.CheckSpans(w.Reads...); err != nil {
 		return err
 	}
 	for n, sw := range w.Shares {
@@ -177,7 +168,7 @@ func checkSlotWrite(w storage.SlotWrite) error {
 			return fmt.Errorf("write to share %d: %w", n, storage.ErrMalformed)
 		}
 		for _, t := range sw.Tests {
-			if err := checkSpans([]storage.Span{{Offset: t.Offset, Size: t.Size}}); err != nil {
+			if err := storage.CheckSpans(storage.Span{Offset: t.Offset, Size: t.Size}); err != nil {
 				return err
 			}
 		}

@@ -120,7 +120,7 @@ type shareReader struct {
 // with io.EOF only after as many bytes as the server said there would be.
 func (r shareReader) Read(ctx context.Context, s storage.Span) (io.ReadCloser, error) {
 	op := fmt.Sprintf("reading share %d of %s", r.share, r.index.Abbrev())
-	if err := checkSpan(s); err != nil {
+	if err := storage.CheckSpans(s); err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	if err := ctx.Err(); err != nil || s.Size == 0 || s.Offset == math.MaxInt64 {

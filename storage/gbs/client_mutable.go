@@ -23,7 +23,7 @@ const slotReads = 8
 
 // ReadSlot reads spans of mutable shares. Unlike other servers', its answer need not be of one moment.
 func (c *Client) ReadSlot(ctx context.Context, i storage.Index, shares []storage.ShareNum, spans []storage.Span) (map[storage.ShareNum][][]byte, error) {
-	if err := checkSpans(spans); err != nil {
+	if err := storage.CheckSpans(spans...); err != nil {
 		return nil, fmt.Errorf("reading shares of %s: %w", i.Abbrev(), err)
 	}
 	shares, err := c.toRead(ctx, i, shares, spans)

@@ -468,8 +468,15 @@ func TestReaderStops(t *testing.T) {
 	mem := storagetest.NewMem(storagetest.Config{})
 	const size = 24 << 20
 	mem.Put(storage.Index{}, 0, make([]byte, size))
-	n := serve(t, gbs.NewHandler(mem, swissnum(t), gbs.HandlerConfig{}), gbs.ServerConfig{Silence: 100 * time.Millisecond})
-	c := connect(t, n, gbs.ClientConfig{})
+	handler := gbs.NewHandler(mem, swissnum(t), gbs.HandlerConfig{})
+	cut := make(chan struct{}, 1)
+	watched := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Range") != "" {
+			defer func() { cut <- struct{}{} }()
+		}
+		handler.ServeHTTP(w, r)
+	})
+	c := connect(t, serve(t, watched, gbs.ServerConfig{Silence: 100 * time.Millisecond}), gbs.ClientConfig{})
 	shares, err := c.Buckets(t.Context(), storage.Index{})
 	if err != nil {
 		t.Fatal(err)
@@ -479,7 +486,11 @@ func TestReaderStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stream.Close()
-	time.Sleep(500 * time.Millisecond)
+	select {
+	case <-cut:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the server still waits for its client")
+	}
 	if n, err := io.Copy(io.Discard, stream); err == nil {
 		t.Errorf("got all %d bytes, want to be cut off", n)
 	}

@@ -104,7 +104,7 @@ func (p *pieceList) share(w storage.ShareWrite) {
 }
 
 func checkSlotWrite(w storage.SlotWrite) error {
-	if err := checkSpans(w.Reads); err != nil {
+	if err := storage.CheckSpans(w.Reads...); err != nil {
 		return err
 	}
 	if len(w.Reads) > maxReads {
@@ -120,31 +120,15 @@ func checkSlotWrite(w storage.SlotWrite) error {
 			return fmt.Errorf("new length %d of share %d: %w", *s.NewLength, n, storage.ErrMalformed)
 		}
 		for _, t := range s.Tests {
-			if err := checkSpan(storage.Span{Offset: t.Offset, Size: t.Size}); err != nil {
+			if err := storage.CheckSpans(storage.Span{Offset: t.Offset, Size: t.Size}); err != nil {
 				return err
 			}
 		}
 		for _, v := range s.Writes {
-			if err := checkSpan(storage.Span{Offset: v.Offset, Size: v.Data.Size()}); err != nil {
+			if err := storage.CheckSpans(storage.Span{Offset: v.Offset, Size: v.Data.Size()}); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-func checkSpans(spans []storage.Span) error {
-	for _, s := range spans {
-		if err := checkSpan(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkSpan(s storage.Span) error {
-	if s.Offset < 0 || s.Size < 0 {
-		return fmt.Errorf("%d bytes at %d: %w", s.Size, s.Offset, storage.ErrRange)
 	}
 	return nil
 }

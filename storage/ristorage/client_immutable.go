@@ -80,7 +80,7 @@ type shareReader struct {
 // Read streams a span of the share, in pieces of which several are under way at once. It waits for the first one.
 func (r *shareReader) Read(ctx context.Context, s storage.Span) (io.ReadCloser, error) {
 	op := fmt.Sprintf("reading share %d of %s", r.share, r.index.Abbrev())
-	if err := checkSpan(s); err != nil {
+	if err := storage.CheckSpans(s); err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	if err := ctx.Err(); err != nil || s.Size == 0 || s.Offset == math.MaxInt64 {

@@ -20,7 +20,7 @@ func (c *Client) Slot(ctx context.Context, i storage.Index) ([]storage.ShareNum,
 // ReadSlot reads spans of mutable shares. Spans that are long together are read by several calls, so that the answer need
 // not be of one moment.
 func (c *Client) ReadSlot(ctx context.Context, i storage.Index, shares []storage.ShareNum, spans []storage.Span) (map[storage.ShareNum][][]byte, error) {
-	if err := errors.Join(checkSpans(spans), ctx.Err()); err != nil {
+	if err := errors.Join(storage.CheckSpans(spans...), ctx.Err()); err != nil {
 		return nil, fmt.Errorf("reading shares of %s: %w", i.Abbrev(), err)
 	}
 	if shares != nil {
@@ -99,7 +99,7 @@ func (c *Client) readSlot(ctx context.Context, i storage.Index, shares []storage
 // TestAndWrite changes a slot by one call.
 func (c *Client) TestAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite) (storage.SlotResult, error) {
 	op := "changing the slot of " + i.Abbrev()
-	if err := errors.Join(checkSpans(w.Reads), ctx.Err()); err != nil {
+	if err := errors.Join(storage.CheckSpans(w.Reads...), ctx.Err()); err != nil {
 		return storage.SlotResult{}, fmt.Errorf("%s: %w", op, err)
 	}
 	shares, err := slotValues(w.Shares)

@@ -162,36 +162,20 @@ func checkShares(shares map[storage.ShareNum]storage.ShareWrite) error {
 			return fmt.Errorf("new length %d of share %d: %w", *w.NewLength, n, storage.ErrMalformed)
 		}
 		for _, t := range w.Tests {
-			if err := checkSpan(storage.Span{Offset: t.Offset, Size: t.Size}); err != nil {
+			if err := storage.CheckSpans(storage.Span{Offset: t.Offset, Size: t.Size}); err != nil {
 				return err
 			}
 			size += int64(len(t.Specimen))
 		}
 		for _, v := range w.Writes {
 			s := storage.Span{Offset: v.Offset, Size: v.Data.Size()}
-			if err := checkSpan(s); err != nil {
+			if err := storage.CheckSpans(s); err != nil {
 				return err
 			}
 			if size += min(s.Size, maxSlotWrite+1); size > maxSlotWrite {
 				return fmt.Errorf("more than %d bytes for one change of a slot: %w", maxSlotWrite, storage.ErrTooLarge)
 			}
 		}
-	}
-	return nil
-}
-
-func checkSpans(spans []storage.Span) error {
-	for _, s := range spans {
-		if err := checkSpan(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkSpan(s storage.Span) error {
-	if s.Offset < 0 || s.Size < 0 {
-		return fmt.Errorf("%d bytes at %d: %w", s.Size, s.Offset, storage.ErrRange)
 	}
 	return nil
 }

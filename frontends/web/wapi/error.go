@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -15,6 +17,9 @@ var ErrUnreachable = errors.New("node is not reachable")
 
 // ErrTruncated is wrapped by errors about an answer that ended before its announced length.
 var ErrTruncated = errors.New("download was cut off")
+
+// errNoName is about a request that needs a name.
+var errNoName = errors.New("a name in a directory is needed")
 
 // What the node may report, for errors.Is on an Error.
 var (
@@ -29,8 +34,11 @@ type Error struct {
 	Text   string // the node's sentence
 }
 
-// Error is the node's sentence with its status.
+// Error is the node's sentence with its status, if it has one: a stream that fails had begun as a success.
 func (e *Error) Error() string {
+	if e.Status == 0 {
+		return e.Text
+	}
 	if e.Text == "" {
 		return fmt.Sprintf("node answered %d %s", e.Status, http.StatusText(e.Status))
 	}
@@ -55,9 +63,46 @@ func errorOf(resp *http.Response) error {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorText))
 	text := ""
 	if err == nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
-		text = strings.TrimSpace(strings.Map(printable, string(b)))
+		text = plain(lastCause(string(b)))
 	}
-	return &Error{Status: resp.StatusCode, Kind: resp.Header.Get(KindHeader), Text: text}
+	kind := resp.Header.Get(KindHeader)
+	if kind == "" {
+		kind = kindOf(text)
+	}
+	return &Error{Status: resp.StatusCode, Kind: kind, Text: text}
+}
+
+// lastCause is the last line of what the original writes when something unforeseen happened, which says what; other text is
+// as it is.
+func lastCause(text string) string {
+	if !strings.HasPrefix(text, "Traceback ") {
+		return text
+	}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// kindOf tells the kind of a failure by the name that the original gives it.
+func kindOf(text string) string {
+	switch {
+	case hasAny(text, "UploadUnhappinessError", "NotEnoughServersError", "NoServersError"):
+		return KindNotEnoughServers
+	case hasAny(text, "NotEnoughSharesError", "NoSharesError", "UnrecoverableFileError"):
+		return KindNotEnoughShares
+	}
+	return ""
+}
+
+func hasAny(text string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+}
+
+// capText finds capabilities, which a node should not put into its sentences; some do.
+var capText = regexp.MustCompile(`URI:[A-Za-z0-9-]+:[A-Za-z0-9:]*`)
+
+// plain is text that may be printed anywhere.
+func plain(text string) string {
+	return capText.ReplaceAllString(strings.TrimSpace(strings.Map(printable, text)), "URI:…")
 }
 
 // printable drops control characters, so that an answer cannot drive the terminal that it is printed on.
