@@ -24,6 +24,7 @@ var ladder = [][]string{
 	{"lafs"},
 	{"frontends/vfs/staging"},
 	{"frontends/web", "frontends/vfs"},
+	{"frontends/vfs/vfstest"},
 	{"frontends/sftp", "frontends/ftp", "frontends/webdav"},
 	{"node/config"},
 	{"node/basedir"},

@@ -25,5 +25,5 @@ func ParseRecord(b []byte) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	return f.record(note), true
+	return f.encode(note), true
 }

@@ -24,7 +24,8 @@ type File struct {
 	turn   chan struct{}
 	size   int64
 	chunks []chunk
-	kept   bool
+	kept   bool  // it does not change any more
+	record bool  // it has a record
 	err    error // what everything answers from now on
 }
 
@@ -287,13 +288,8 @@ func (f *File) Release() error {
 	if errors.Is(f.err, fs.ErrClosed) {
 		return nil
 	}
-	if f.kept {
-		if err := f.s.disk.Remove(f.s.path(f.id, keptSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("release a staged file: %w", err)
-		}
-		if err := f.s.disk.SyncDir(f.s.dir); err != nil {
-			return fmt.Errorf("release a staged file: %w", err)
-		}
+	if err := f.forget(); err != nil {
+		return err
 	}
 	_ = f.s.reserve(-f.size)
 	f.size, f.chunks, f.err = 0, nil, fs.ErrClosed
@@ -307,12 +303,33 @@ func (f *File) Release() error {
 	return nil
 }
 
+// Forget takes the record away: the next Open of the store does not find the file, and it can still be read until Release.
+func (f *File) Forget() error {
+	if err := f.enter(); err != nil {
+		return err
+	}
+	defer f.leave()
+	return f.forget()
+}
+
+func (f *File) forget() error {
+	if !f.record {
+		return nil
+	}
+	if err := f.s.disk.Remove(f.s.path(f.id, keptSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("release a staged file: %w", err)
+	}
+	if err := f.s.disk.SyncDir(f.s.dir); err != nil {
+		return fmt.Errorf("release a staged file: %w", err)
+	}
+	f.record = false
+	return nil
+}
+
 // Close closes the file, and leaves on the disk what was kept of it.
 func (f *File) Close() error {
 	f.turn <- struct{}{}
-	kept := f.kept
-	closed := errors.Is(f.err, fs.ErrClosed)
-	if !kept || closed {
+	if !f.record || errors.Is(f.err, fs.ErrClosed) {
 		f.leave()
 		return f.Release()
 	}

@@ -32,15 +32,15 @@ func (f *File) Keep(note []byte) error {
 		}
 	}
 	// The record's rename and the sync of the folder make the names of both files durable.
-	if err := f.s.disk.WriteFile(f.s.path(f.id, keptSuffix), f.s.sealRecord(f.id, f.record(note)), 0o600); err != nil {
+	if err := f.s.disk.WriteFile(f.s.path(f.id, keptSuffix), f.s.sealRecord(f.id, f.encode(note)), 0o600); err != nil {
 		return fmt.Errorf("keep a staged file: %w", asNoSpace(err))
 	}
-	f.kept = true
+	f.kept, f.record = true, true
 	return nil
 }
 
-// record is the key, the size, the chunks as runs of equal ones, and the note.
-func (f *File) record(note []byte) []byte {
+// encode gives the key, the size, the chunks as runs of equal ones, and the note.
+func (f *File) encode(note []byte) []byte {
 	b := append([]byte(nil), f.key[:]...)
 	b = binary.AppendUvarint(b, uint64(f.size))
 	b = binary.AppendUvarint(b, uint64(len(f.chunks)))
@@ -94,7 +94,7 @@ func (s *Store) reopen(id uint64) (Kept, error) {
 	if err != nil {
 		return Kept{}, err
 	}
-	f := &File{s: s, id: id, turn: make(chan struct{}, 1), kept: true}
+	f := &File{s: s, id: id, turn: make(chan struct{}, 1), kept: true, record: true}
 	note, ok := f.parse(plain)
 	if !ok {
 		return Kept{}, errDamaged
@@ -112,7 +112,7 @@ func (s *Store) reopen(id uint64) (Kept, error) {
 	return Kept{f, note}, nil
 }
 
-// parse reads what record wrote, and returns the note.
+// parse reads what encode wrote, and returns the note.
 func (f *File) parse(b []byte) ([]byte, bool) {
 	if len(b) < len(f.key) {
 		return nil, false

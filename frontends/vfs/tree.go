@@ -1,0 +1,225 @@
+package vfs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tahoe/caps"
+	"tahoe/reactor"
+)
+
+const (
+	// fresh is how long what a directory held is taken for true. Changes made through this node are seen at once.
+	fresh = 2 * time.Second
+	// useful is how long it is used when the grid cannot say anything newer.
+	useful = time.Hour
+	// maxCached is how many children are remembered, of all directories together.
+	maxCached = 200_000
+)
+
+// A tree remembers what directories hold.
+type tree struct {
+	grid  Grid
+	clock reactor.Clock
+
+	mu     sync.Mutex
+	dirs   map[caps.Read]*directory
+	cached int
+}
+
+type directory struct {
+	children map[string]Child // nil: not known
+	read     time.Time
+	used     time.Time
+	flight   *flight // a listing under way, which has seen all edits
+}
+
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+func newTree(g Grid, clock reactor.Clock) *tree {
+	return &tree{grid: g, clock: clock, dirs: make(map[caps.Read]*directory)}
+}
+
+// child finds a name in a directory; false when it is not there.
+func (t *tree) child(ctx context.Context, dir caps.Read, name string) (Child, bool, error) {
+	if err := t.load(ctx, dir); err != nil {
+		return Child{}, false, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.dirs[dir]
+	if d == nil || d.children == nil {
+		return Child{}, false, ErrUnavailable // forgotten between two lines, by a directory as large as all that may be remembered
+	}
+	c, ok := d.children[name]
+	return c, ok, nil
+}
+
+// list is all that is in a directory, sorted by name.
+func (t *tree) list(ctx context.Context, dir caps.Read) ([]Child, error) {
+	if err := t.load(ctx, dir); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.dirs[dir]
+	if d == nil {
+		return nil, ErrUnavailable
+	}
+	all := slices.Collect(maps.Values(d.children))
+	slices.SortFunc(all, func(a, b Child) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
+// load sees to it that what is remembered of a directory is fresh, or the best there is.
+func (t *tree) load(ctx context.Context, dir caps.Read) error {
+	for {
+		fl, leads := t.join(dir)
+		if fl == nil {
+			return nil
+		}
+		if leads {
+			t.fetch(ctx, dir, fl)
+		}
+		select {
+		case <-fl.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if fl.err == nil || ctx.Err() == nil && !isContext(fl.err) {
+			return t.settle(dir, fl.err)
+		}
+		if ctx.Err() != nil { // it was ours that ended; if it was the leader's, another takes its place
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, reactor.ErrStopping)
+}
+
+// join finds the listing to wait for: nil when none is needed.
+func (t *tree) join(dir caps.Read) (fl *flight, leads bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.dirs[dir]
+	if d == nil {
+		d = &directory{}
+		t.dirs[dir] = d
+	}
+	now := t.clock.Now()
+	d.used = now
+	if d.children != nil && now.Sub(d.read) < fresh {
+		return nil, false
+	}
+	if d.flight != nil {
+		return d.flight, false
+	}
+	d.flight = &flight{done: make(chan struct{})}
+	return d.flight, true
+}
+
+func (t *tree) fetch(ctx context.Context, dir caps.Read, fl *flight) {
+	begin := t.clock.Now()
+	all, err := t.grid.List(ctx, dir)
+	children := make(map[string]Child, len(all))
+	for _, c := range all {
+		children[c.Name] = c
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fl.err = err
+	close(fl.done)
+	d := t.dirs[dir]
+	if d == nil || d.flight != fl { // an edit came in between, so that what was read may be older
+		return
+	}
+	d.flight = nil
+	if err == nil {
+		t.cached += len(children) - len(d.children)
+		d.children, d.read = children, begin
+		t.shrink(d)
+	}
+}
+
+// settle decides what the end of a listing means: when it failed, what was known before has to do.
+func (t *tree) settle(dir caps.Read, err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := t.dirs[dir]
+	known := d != nil && d.children != nil && t.clock.Now().Sub(d.read) < useful
+	switch {
+	case known && (err == nil || passes(err)):
+		return nil
+	case err != nil:
+		return err
+	}
+	return ErrUnavailable
+}
+
+// passes says whether an error may be gone later.
+func passes(err error) bool {
+	for _, lasting := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, fs.ErrInvalid, ErrIsDirectory, ErrNotDirectory, ErrNoSpace, ErrQuota} {
+		if errors.Is(err, lasting) {
+			return false
+		}
+	}
+	return true
+}
+
+// shrink forgets directories that have not been used for longest, but keep.
+func (t *tree) shrink(keep *directory) {
+	for t.cached > maxCached && len(t.dirs) > 1 {
+		var oldest caps.Read
+		for k, d := range t.dirs {
+			if d != keep && d.flight == nil && (oldest == nil || d.used.Before(t.dirs[oldest].used)) {
+				oldest = k
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		t.cached -= len(t.dirs[oldest].children)
+		delete(t.dirs, oldest)
+	}
+}
+
+// edited applies a change that has been made to a directory to what is remembered of it. A listing under way may have missed it.
+func (t *tree) edited(dir caps.Write, change func(children map[string]Child)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d := t.dirs[dir.ReadOnly()]; d != nil { // what it says of children is not what the change says
+		t.cached -= len(d.children)
+		delete(t.dirs, dir.ReadOnly())
+	}
+	d := t.dirs[dir]
+	if d == nil {
+		return
+	}
+	d.flight = nil
+	if d.children != nil {
+		t.cached -= len(d.children)
+		change(d.children)
+		t.cached += len(d.children)
+	}
+}
+
+// forget lets the next look at a directory ask the grid.
+func (t *tree) forget(dir caps.Read) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if d := t.dirs[dir]; d != nil {
+		d.flight = nil
+		d.read = time.Time{}
+	}
+}
