@@ -25,6 +25,8 @@ var errNoName = errors.New("a name in a directory is needed")
 var (
 	ErrNotEnoughServers = errors.New("not enough servers")
 	ErrNotEnoughShares  = errors.New("not enough shares")
+	ErrNotFound         = errors.New("there is nothing of that name")
+	ErrConflict         = errors.New("something of that name is in the way")
 )
 
 // An Error is an answer of the node that is not success.
@@ -45,13 +47,17 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (status %d)", e.Text, e.Status)
 }
 
-// Is finds ErrNotEnoughServers and ErrNotEnoughShares. The original tells the second by its status alone.
+// Is finds the sentinels above. The original tells ErrNotEnoughShares by the status alone.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrNotEnoughServers:
 		return e.Kind == KindNotEnoughServers
 	case ErrNotEnoughShares:
 		return e.Kind == KindNotEnoughShares || e.Status == http.StatusGone
+	case ErrNotFound:
+		return e.Status == http.StatusNotFound
+	case ErrConflict:
+		return e.Status == http.StatusConflict
 	}
 	return false
 }
