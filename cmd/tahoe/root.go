@@ -148,6 +148,8 @@ func commands(e *Env) []*cobra.Command {
 		deepCheckCommand(e),
 		statusCommand(e),
 		debugCommand(e),
+		adminCommand(e),
+		gridManagerCommand(e),
 	}
 }
 
