@@ -2,35 +2,75 @@ package mutable
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
 	"tahoe/internal/gather"
 	"tahoe/lafs/mutable/layout"
+	"tahoe/reactor"
 )
 
 // A basis is what a write starts from. It belongs to whoever has the file's turn.
 type basis struct {
 	s          *Servermap
-	v          *VersionShares // the best version
+	v          *VersionShares // the version that is to be followed
 	remembered bool           // from the last operation: nobody was asked
 }
 
+// A pick chooses the version to follow: Servermap.Best, mostly.
+type pick func(*Servermap) *VersionShares
+
 // basis finds out where the shares are: from memory, if nothing speaks against it and that is allowed, else by asking in this mode.
 // Nothing is lost when the memory is wrong: the tests of the write say so.
-func (o *op) basis(ctx context.Context, fresh bool, mode Mode) (*basis, error) {
+func (o *op) basis(ctx context.Context, fresh bool, mode Mode, choose pick) (*basis, error) {
+	b, err := o.basisNow(ctx, fresh, mode, choose)
+	if err != nil || b.remembered {
+		return b, err
+	}
+	for pauses := 1; pauses < attempts && len(b.unfinished()) > 0; pauses++ {
+		o.m.c.Log.Info("another writer seems to be at work", "index", o.f.key.index.Abbrev(), "version", b.v.Version)
+		if err := reactor.Sleep(ctx, o.m.c.Clock, pause(1)); err != nil {
+			return nil, err
+		}
+		before := b.unfinished()
+		if b, err = o.basisNow(ctx, true, ModeCheck, choose); err != nil || maps.Equal(before, b.unfinished()) {
+			break
+		}
+	}
+	return b, err
+}
+
+// unfinished are versions that are newer than the one to follow and cannot be rebuilt, with the numbers of their shares. Somebody
+// is just writing them, or did not get to the end. To write now would be to put a version above his that knows nothing of it,
+// so a writer waits until there are none, or they stay as they are.
+func (b *basis) unfinished() map[layout.Prefix]int {
+	out := make(map[layout.Prefix]int)
+	for _, v := range b.s.Versions() {
+		if !v.Recoverable() && v.Version.Seqnum > b.v.Version.Seqnum {
+			out[v.prefix] = len(v.Shares)
+		}
+	}
+	return out
+}
+
+func (o *op) basisNow(ctx context.Context, fresh bool, mode Mode, choose pick) (*basis, error) {
 	if !fresh {
 		s := o.p.current()
 		if s != nil && s.whole && o.p.privateKey() != nil && s.sameServers(o.m.c.Servers.Permuted(o.f.key.index)) {
 			s = s.lean() // a copy: what is found bad now may be good the next time
-			if v := s.Best(); v != nil {
+			if v := choose(s); v != nil {
 				return &basis{s, v, true}, nil
 			}
 		}
 	}
-	s, v, err := o.best(ctx, mode)
+	s, err := o.survey(ctx, mode)
 	if err != nil {
 		return nil, err
+	}
+	v := choose(s)
+	if v == nil {
+		return nil, s.short()
 	}
 	return &basis{s: s, v: v}, nil
 }
@@ -74,13 +114,13 @@ func (o *op) decryptKey(ctx context.Context, x *sighting) (*layout.PrivateKey, e
 
 // contents are those of the basis, and its private key, at the same time. Where shares turn out to be bad, servers are asked again,
 // so that there may be another basis afterwards.
-func (o *op) contents(ctx context.Context, b *basis, limit int64) (*basis, []byte, *layout.PrivateKey, error) {
+func (o *op) contents(ctx context.Context, b *basis, limit int64, choose pick) (*basis, []byte, *layout.PrivateKey, error) {
 	for round := 1; ; round++ {
 		old, key, err := o.contentsOnce(ctx, b, limit)
 		if err == nil || !isShort(err) || round == rounds || ctx.Err() != nil {
 			return b, old, key, err
 		}
-		if b, err = o.basis(ctx, true, ModeCheck); err != nil {
+		if b, err = o.basis(ctx, true, ModeCheck, choose); err != nil {
 			return nil, nil, nil, err
 		}
 	}

@@ -32,7 +32,7 @@ func (f *File) Modify(ctx context.Context, limit int64, edit func(old []byte) ([
 		return Version{}, err
 	}
 	defer done()
-	c := &change{o: o, limit: min(limit, MaxSDMF), edit: edit, ours: make(map[taghash.Hash]bool), mode: ModeWrite}
+	c := &change{o: o, limit: min(limit, MaxSDMF), edit: edit, ours: make(map[taghash.Hash]layout.Prefix), mode: ModeWrite}
 	return c.run(ctx)
 }
 
@@ -44,8 +44,8 @@ type change struct {
 
 	fresh    bool // memory was wrong
 	mode     Mode
-	ours     map[taghash.Hash]bool // the roots of earlier attempts that may be on the grid
-	doubt    error                 // the last error of an attempt that may be on the grid
+	ours     map[taghash.Hash]layout.Prefix // what earlier attempts followed that may be on the grid, by their roots
+	doubt    error                          // the last error of an attempt that may be on the grid
 	failures int
 }
 
@@ -77,14 +77,26 @@ func (c *change) run(ctx context.Context) (Version, error) {
 
 // with adds what an earlier attempt may have left behind to the error that ended the last one.
 func (c *change) with(err error) error {
-	if c.doubt == nil || errors.Is(err, c.doubt) {
+	if c.doubt == nil {
+		return err
+	}
+	return withDoubt(err, c.doubt)
+}
+
+// withDoubt is err, with what an earlier attempt may have left behind, which its error says. What callers find in it says so too.
+func withDoubt(err, doubt error) error {
+	if err == nil || errors.Is(err, doubt) {
 		return err
 	}
 	if u, ok := errors.AsType[*UncoordinatedWriteError](err); ok {
 		u.MayRemain = true
 		return err
 	}
-	return errors.Join(err, c.doubt)
+	if w, ok := errors.AsType[*WriteError](err); ok {
+		w.MayRemain = true
+		return err
+	}
+	return errors.Join(err, doubt)
 }
 
 // pause is how long to wait after so many failures.
@@ -99,12 +111,12 @@ func pause(failures int) time.Duration {
 // try reads, edits and publishes once. again says that a fresh attempt may succeed.
 func (c *change) try(ctx context.Context) (v Version, again bool, err error) {
 	o := c.o
-	b, err := o.basis(ctx, c.fresh, c.mode)
+	b, err := o.basis(ctx, c.fresh, c.mode, c.choose)
 	if err != nil {
 		return Version{}, false, err
 	}
 	c.fresh = c.fresh || !b.remembered
-	b, old, key, err := o.contents(ctx, b, c.limit)
+	b, old, key, err := o.contents(ctx, b, c.limit, c.choose)
 	if err != nil {
 		return Version{}, b != nil && b.remembered, err
 	}
@@ -128,9 +140,30 @@ func (c *change) try(ctx context.Context) (v Version, again bool, err error) {
 	return c.publish(ctx, b, key, next)
 }
 
-// next is the new contents: those of an earlier attempt, if they are what readers see.
+// choose picks the version to follow. An attempt of this call that left shares was surprised, so it was not reported as done,
+// while what surprised it may have been: it gives way to any version of others that is newer than what it followed.
+func (c *change) choose(s *Servermap) *VersionShares {
+	var ours *VersionShares
+	for _, v := range s.Versions() {
+		if !v.Recoverable() {
+			continue
+		}
+		if _, mine := c.ours[v.prefix.Root]; mine {
+			if ours == nil {
+				ours = v
+			}
+			continue
+		}
+		if ours == nil || newer(v.prefix, c.ours[ours.prefix.Root]) {
+			return v
+		}
+	}
+	return ours
+}
+
+// next is the new contents: those of an earlier attempt, if they are what is followed.
 func (c *change) next(b *basis, old []byte) ([]byte, error) {
-	if c.ours[b.v.prefix.Root] {
+	if _, mine := c.ours[b.v.prefix.Root]; mine {
 		return old, ErrUnchanged
 	}
 	next, err := c.edit(slices.Clip(old))
@@ -163,10 +196,18 @@ func (c *change) publish(ctx context.Context, b *basis, key *layout.PrivateKey, 
 		return v, false, nil
 	}
 	if mayRemain(err) {
-		c.ours[e.roots.Root()] = true
+		c.ours[e.roots.Root()] = c.followed(b.v.prefix)
 		c.doubt = err
 	}
 	return v, errors.Is(err, ErrUncoordinated) || b.remembered, err
+}
+
+// followed is what is followed by who follows p: of an attempt of this call, what that followed.
+func (c *change) followed(p layout.Prefix) layout.Prefix {
+	if before, mine := c.ours[p.Root]; mine {
+		return before
+	}
+	return p
 }
 
 // mayRemain says whether a failed publish may have left shares.

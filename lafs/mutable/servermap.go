@@ -77,7 +77,9 @@ func versionOf(p layout.Prefix) Version {
 	return Version{Seqnum: p.Seqnum, Root: p.Root, Size: p.Size, Format: p.Format, Needed: p.Needed, Total: p.Total}
 }
 
-// Versions are all versions of which shares were found, the newest first.
+// Versions are all versions of which shares were found, the newest first. Of those that are of the same age the ones with more
+// shares come first: a write that was done has the servers that its writer could reach, and one that was refused there may have
+// been accepted by those that he could not.
 func (s *Servermap) Versions() []*VersionShares {
 	found := make(map[layout.Prefix]*VersionShares)
 	for _, a := range s.answers {
@@ -104,7 +106,9 @@ func (s *Servermap) Versions() []*VersionShares {
 		}
 		out = append(out, v)
 	}
-	slices.SortFunc(out, func(a, b *VersionShares) int { return comparePrefix(b.prefix, a.prefix) })
+	slices.SortFunc(out, func(a, b *VersionShares) int {
+		return cmp.Or(cmp.Compare(b.Version.Seqnum, a.Version.Seqnum), cmp.Compare(len(b.Shares), len(a.Shares)), comparePrefix(b.prefix, a.prefix))
+	})
 	return out
 }
 
@@ -140,6 +144,14 @@ func (s *Servermap) NeedsMerge() bool {
 		}
 	}
 	return n > 1
+}
+
+// contested says whether there is another version of the same age as the best one, whether it can be rebuilt or not.
+func (s *Servermap) contested() bool {
+	best := s.Best()
+	return best != nil && slices.ContainsFunc(s.Versions(), func(v *VersionShares) bool {
+		return v.prefix != best.prefix && v.Version.Seqnum == best.Version.Seqnum
+	})
 }
 
 // Bad are the shares that did not verify, with what was wrong with them.
@@ -182,14 +194,9 @@ func (a *answer) public() Answer {
 	return out
 }
 
-// settled says whether v is what readers see, and no other version of its age or newer is around.
+// settled says whether v is all there is, so that no writer who does not know it can pass the tests of any server.
 func (s *Servermap) settled(v *VersionShares) bool {
-	for _, other := range s.Versions() {
-		if other.prefix != v.prefix && other.Version.Seqnum >= v.Version.Seqnum {
-			return false
-		}
-	}
-	return v.Recoverable()
+	return s.whole && len(s.Versions()) == 1 && len(v.Shares) == v.Version.Total && len(s.Bad()) == 0
 }
 
 // highest is the highest sequence number of a good share.

@@ -37,7 +37,7 @@ type survey struct {
 	answers    int // without an error
 	failures   int
 	best       *VersionShares
-	newer      bool // there are signs of a version that is newer than the best
+	newer      bool // there are signs of a version that is newer than the best, or as new
 	boundary   bool // k servers in a row have nothing, behind the last that has something
 	unanswered bool // a server in front of the boundary may still answer
 }
@@ -148,7 +148,7 @@ func (s *survey) judge() {
 	}
 	if s.best != nil {
 		s.k, s.n = s.best.Version.Needed, s.best.Version.Total
-		s.newer = len(s.out.Newer()) > 0 || s.o.p.seqnum() > s.best.Version.Seqnum
+		s.newer = len(s.out.Newer()) > 0 || s.out.contested() || s.o.p.seqnum() > s.best.Version.Seqnum
 	}
 	s.findBoundary()
 }

@@ -29,7 +29,7 @@ func (f *File) update(ctx context.Context, p *plaintext, off int64) (Version, er
 		return Version{}, err
 	}
 	defer done()
-	b, err := o.basis(ctx, true, ModeWrite)
+	b, err := o.basis(ctx, true, ModeWrite, (*Servermap).Best)
 	if err != nil {
 		return Version{}, err
 	}

@@ -29,7 +29,7 @@ func (f *File) Overwrite(ctx context.Context, src io.Reader, size int64) (Versio
 		return Version{}, err
 	}
 	defer done()
-	b, err := o.basis(ctx, false, ModeWrite)
+	b, err := o.basis(ctx, false, ModeWrite, (*Servermap).Best)
 	if err != nil {
 		return Version{}, err
 	}
@@ -68,12 +68,12 @@ func (o *op) overwrite(ctx context.Context, b *basis, p *plaintext) (Version, er
 
 // again publishes e after all servers were asked. first is why.
 func (o *op) again(ctx context.Context, key *layout.PrivateKey, e *encoded, first error) (prefix layout.Prefix, err error) {
-	b, err := o.basis(ctx, true, ModeCheck)
+	b, err := o.basis(ctx, true, ModeCheck, (*Servermap).Best)
 	if err == nil {
 		prefix, err = o.publish(ctx, b.s, key, e, false)
 	}
-	if err != nil && mayRemain(first) && !mayRemain(err) {
-		err = fmt.Errorf("%w; %w", err, first)
+	if mayRemain(first) {
+		err = withDoubt(err, first)
 	}
 	return prefix, err
 }
