@@ -65,6 +65,9 @@ func (o *op) basisNow(ctx context.Context, fresh bool, mode Mode, choose pick) (
 		}
 	}
 	s, err := o.survey(ctx, mode)
+	if err == nil {
+		s, err = o.calm(ctx, s)
+	}
 	if err != nil {
 		return nil, err
 	}
