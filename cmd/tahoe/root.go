@@ -114,6 +114,7 @@ func rootCommand(e *Env) *cobra.Command {
 	root.SetErr(e.Stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagSentence(err)} })
 	root.AddCommand(commands(e)...)
+	addCompletions(e, root)
 	return root
 }
 
@@ -150,6 +151,8 @@ func commands(e *Env) []*cobra.Command {
 		debugCommand(e),
 		adminCommand(e),
 		gridManagerCommand(e),
+		completionCommand(e),
+		manCommand(e),
 	}
 }
 
