@@ -56,6 +56,17 @@ func (e *codedError) Error() string { return e.err.Error() }
 // Unwrap lets the error be recognised.
 func (e *codedError) Unwrap() error { return e.err }
 
+// A saidError is an error in other words.
+type saidError struct {
+	text string
+	err  error
+}
+
+func (e *saidError) Error() string { return e.text }
+
+// Unwrap lets the error be recognised.
+func (e *saidError) Unwrap() error { return e.err }
+
 // An unhealthyError is the result of a check that found something.
 type unhealthyError struct{ text string }
 

@@ -48,7 +48,7 @@ func ls(ctx context.Context, e *Env, f remoteFlags, r *remote, o report.ListOpti
 	text, err := r.NodeJSON(ctx, target.Root, target.Path)
 	switch {
 	case errors.Is(err, wapi.ErrNotFound):
-		return &codedError{codeListNotFound, fmt.Errorf("No such file or directory: %w", err)}
+		return &codedError{codeListNotFound, &saidError{"No such file or directory", err}}
 	case err != nil:
 		return err
 	case f.json:

@@ -88,7 +88,7 @@ func relinkTo(ctx context.Context, r *remote, from, to alias.Target, uri string,
 	err := r.PutURI(ctx, to.Root, to.Path, uri, wapi.ReplaceOnlyFiles)
 	switch {
 	case errors.Is(err, wapi.ErrConflict):
-		return fmt.Errorf("You can't overwrite a directory with a file: %w", err)
+		return &saidError{"You can't overwrite a directory with a file", err}
 	case err != nil && move:
 		return fmt.Errorf("%w; NOT removing the original", err)
 	case err != nil || !move:

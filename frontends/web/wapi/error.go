@@ -3,6 +3,7 @@ package wapi
 import (
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -68,14 +69,34 @@ const maxErrorText = 4 << 10
 func errorOf(resp *http.Response) error {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorText))
 	text := ""
-	if err == nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+	switch kind := resp.Header.Get("Content-Type"); {
+	case err != nil:
+	case strings.HasPrefix(kind, "text/plain"):
 		text = plain(lastCause(string(b)))
+	case strings.HasPrefix(kind, "text/html"):
+		text = plain(paragraph(string(b)))
 	}
 	kind := resp.Header.Get(KindHeader)
 	if kind == "" {
 		kind = kindOf(text)
 	}
 	return &Error{Status: resp.StatusCode, Kind: kind, Text: text}
+}
+
+// The error pages of the original have a title, with the status, and a paragraph, which may say that it says nothing.
+var (
+	pageTitle = regexp.MustCompile(`<title>[0-9]+ - ([^<]*)</title>`)
+	pageText  = regexp.MustCompile(`<p>([^<]*)</p>`)
+)
+
+// paragraph is what such a page says.
+func paragraph(page string) string {
+	for _, part := range []*regexp.Regexp{pageText, pageTitle} {
+		if m := part.FindStringSubmatch(page); m != nil && m[1] != "no details" {
+			return html.UnescapeString(m[1])
+		}
+	}
+	return ""
 }
 
 // lastCause is the last line of what the original writes when something unforeseen happened, which says what; other text is
