@@ -25,9 +25,10 @@ func (n *Node) newFiles(servers grid.Servers, leaseMaster, convergence []byte) *
 			Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Downloads, Log: n.log,
 		}),
 		Mutable: mutable.New(mutable.Config{
-			Servers: servers, Lease: lease, Pool: n.shared.Pool, Keys: keys, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
+			Servers: servers, Lease: lease, Pool: n.shared.Pool, Budget: n.shared.Mutable, Keys: keys, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
 			Encoding: mutable.Encoding{Needed: n.settings.Client.Needed, Total: n.settings.Client.Total},
 		}),
-		Pool: n.shared.Pool, Format: lafs.Format(n.settings.Client.MutableFormat), Clock: n.shared.Clock, Log: n.log,
+		Access: (&blacklist{path: n.dir.Path("access.blacklist")}).allow,
+		Pool:   n.shared.Pool, Budget: n.shared.Directories, Format: lafs.Format(n.settings.Client.MutableFormat), Clock: n.shared.Clock, Log: n.log,
 	})
 }
