@@ -2,13 +2,11 @@ package mutable
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
 	"tahoe/internal/gather"
 	"tahoe/lafs/mutable/layout"
-	"tahoe/reactor"
 )
 
 // A basis is what a write starts from. It belongs to whoever has the file's turn.
@@ -24,42 +22,11 @@ type pick func(*Servermap) *VersionShares
 // basis finds out where the shares are: from memory, if nothing speaks against it and that is allowed, else by asking in this mode.
 // Nothing is lost when the memory is wrong: the tests of the write say so.
 func (o *op) basis(ctx context.Context, fresh bool, mode Mode, choose pick) (*basis, error) {
-	b, err := o.basisNow(ctx, fresh, mode, choose)
-	if err != nil || b.remembered {
-		return b, err
-	}
-	for pauses := 1; pauses < attempts && len(b.unfinished()) > 0; pauses++ {
-		o.m.c.Log.Info("another writer seems to be at work", "index", o.f.key.index.Abbrev(), "version", b.v.Version)
-		if err := reactor.Sleep(ctx, o.m.c.Clock, pause(1)); err != nil {
-			return nil, err
-		}
-		before := b.unfinished()
-		if b, err = o.basisNow(ctx, true, ModeCheck, choose); err != nil || maps.Equal(before, b.unfinished()) {
-			break
-		}
-	}
-	return b, err
-}
-
-// unfinished are versions that are newer than the one to follow and cannot be rebuilt, with the numbers of their shares. Somebody
-// is just writing them, or did not get to the end. To write now would be to put a version above his that knows nothing of it,
-// so a writer waits until there are none, or they stay as they are.
-func (b *basis) unfinished() map[layout.Prefix]int {
-	out := make(map[layout.Prefix]int)
-	for _, v := range b.s.Versions() {
-		if !v.Recoverable() && v.Version.Seqnum > b.v.Version.Seqnum {
-			out[v.prefix] = len(v.Shares)
-		}
-	}
-	return out
-}
-
-func (o *op) basisNow(ctx context.Context, fresh bool, mode Mode, choose pick) (*basis, error) {
 	if !fresh {
 		s := o.p.current()
 		if s != nil && s.whole && o.p.privateKey() != nil && s.sameServers(o.m.c.Servers.Permuted(o.f.key.index)) {
-			s = s.lean() // a copy: what is found bad now may be good the next time
-			if v := choose(s); v != nil {
+			s = s.lean()                                             // a copy: what is found bad now may be good the next time
+			if v := choose(s); v != nil && o.p.certified(v.prefix) { // and no reader has seen a newer one
 				return &basis{s, v, true}, nil
 			}
 		}

@@ -11,9 +11,10 @@ import (
 // calm lets a version arrive that another writer may be sending at this moment. Who follows the version before it, and knows the
 // shares of the new one that are there, passes the tests of those servers: he would take shares from a version that
 // its writer then reports as done. So calm asks again while there are more and more shares of versions that are newer than what can
-// be rebuilt. Those of a writer who gave up, or whose servers have gone, do not change: they are lost.
+// be rebuilt, some times at most. Those of a writer who gave up, or whose servers have gone, do not change: they are lost.
 func (o *op) calm(ctx context.Context, s *Servermap) (*Servermap, error) {
-	for before := s.arriving(); len(before) > 0; {
+	before := s.arriving()
+	for pauses := 0; pauses < attempts && len(before) > 0; pauses++ {
 		if err := reactor.Sleep(ctx, o.m.c.Clock, o.m.c.Hedge); err != nil {
 			return nil, err
 		}

@@ -154,7 +154,7 @@ func (c *change) choose(s *Servermap) *VersionShares {
 			}
 			continue
 		}
-		if ours == nil || newer(v.prefix, c.ours[ours.prefix.Root]) {
+		if ours == nil || v.Version.Seqnum > c.ours[ours.prefix.Root].Seqnum {
 			return v
 		}
 	}
