@@ -114,6 +114,7 @@ func rootCommand(e *Env) *cobra.Command {
 	root.SetErr(e.Stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagSentence(err)} })
 	root.AddCommand(commands(e)...)
+	addGlobalOptions(e, root)
 	addCompletions(e, root)
 	return root
 }
@@ -153,6 +154,7 @@ func commands(e *Env) []*cobra.Command {
 		gridManagerCommand(e),
 		completionCommand(e),
 		manCommand(e),
+		inviteCommand(),
 	}
 }
 
