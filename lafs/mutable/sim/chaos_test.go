@@ -209,6 +209,7 @@ func (l *link) TestAndWrite(ctx context.Context, i storage.Index, w storage.Slot
 			out = r
 		}
 		if err == nil {
+			l.hist.wrote(r.Wrote)
 			l.hist.note("%s TestAndWrite of shares %v: wrote %v", l.name, slices.Sorted(maps.Keys(w.Shares)), r.Wrote)
 		}
 		return err

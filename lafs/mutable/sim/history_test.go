@@ -41,20 +41,19 @@ func (r *record) ended() int {
 
 // A history is what all writers did, and what they saw.
 type history struct {
-	mu      sync.Mutex
-	now     int
-	writes  []*record
-	byMark  map[string]*record
-	seen    map[mutable.Version]string // contents of versions
-	log     []string
-	wrong   []string // what must not have happened
-	filler  int
-	met     int  // how often writers got in each other's way
-	regular bool // reads must show what was done before they began
+	mu     sync.Mutex
+	now    int
+	writes []*record
+	byMark map[string]*record
+	seen   map[mutable.Version]string // contents of versions
+	log    []string
+	wrong  []string // what must not have happened
+	filler int
+	met    int // how often a server refused a write because its share was another
 }
 
-func newHistory(filler int, regular bool) *history {
-	return &history{byMark: make(map[string]*record), seen: make(map[mutable.Version]string), filler: filler, regular: regular}
+func newHistory(filler int) *history {
+	return &history{byMark: make(map[string]*record), seen: make(map[mutable.Version]string), filler: filler}
 }
 
 func (h *history) event() int { h.now++; return h.now }
@@ -147,9 +146,6 @@ func (h *history) check(c contents, begin int) (problems []string) {
 		}
 		last[i] = w
 	}
-	if !h.regular && begin != math.MaxInt {
-		return problems
-	}
 	for _, w := range h.writes {
 		if w.outcome != done || w.end > begin {
 			continue
@@ -201,6 +197,15 @@ func (h *history) wrongf(format string, args ...any) {
 	problem := fmt.Sprintf(format, args...)
 	h.logf("WRONG: %s", problem)
 	h.wrong = append(h.wrong, problem)
+}
+
+// wrote notes whether a server wrote what it was asked to.
+func (h *history) wrote(yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !yes {
+		h.met++
+	}
 }
 
 // count is how many writes ended with an outcome.

@@ -34,17 +34,19 @@ type shape struct {
 	filler                 int // bytes
 }
 
-// The good servers are enough for some version to be rebuilt however the writers get in each other's way: each of them holds a
-// share of one writer's version or of the one before, and one of these has k of them.
+// Two things hold of all shapes, without which nobody could promise anything. Bad servers hold fewer than k different shares
+// between them, so that they alone do not make a version, whatever they took from whom. And of the good ones each holds the version
+// of one writer, so that one of these has k shares however the writers get in each other's way.
 var shapes = []shape{
 	{"two writers, all is well", caps.SDMF, 5, 2, 5, 2, 0, 0},
-	{"two writers, faults", caps.SDMF, 6, 2, 6, 2, 2, 0},
-	{"two writers, 3 of 10, faults", caps.SDMF, 10, 3, 10, 2, 2, 0},
-	{"three writers, faults", caps.SDMF, 7, 2, 7, 3, 1, 0},
-	{"two writers, MDMF, faults", caps.MDMF, 6, 2, 6, 2, 2, 0},
+	{"two writers, a bad server", caps.SDMF, 5, 2, 5, 2, 1, 0},
+	{"two writers, bad servers", caps.SDMF, 8, 3, 8, 2, 2, 0},
+	{"two writers, 3 of 10", caps.SDMF, 10, 3, 10, 2, 2, 0},
+	{"three writers, a bad server", caps.SDMF, 6, 2, 6, 3, 1, 0},
+	{"two writers, MDMF, bad servers", caps.MDMF, 8, 3, 8, 2, 2, 0},
 	{"two writers, MDMF of two segments", caps.MDMF, 5, 2, 5, 2, 1, 140_000},
-	{"more servers than shares", caps.SDMF, 9, 2, 5, 2, 2, 0},
-	{"fewer servers than shares", caps.SDMF, 4, 2, 8, 2, 1, 0},
+	{"more servers than shares", caps.SDMF, 8, 2, 5, 2, 1, 0},
+	{"fewer servers than shares", caps.SDMF, 4, 3, 8, 2, 1, 0},
 }
 
 // interleavings is how many seeds are tried.
@@ -79,9 +81,9 @@ func TestInterleavings(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d interleavings: %d writes were done, %d may have been, %d were refused; writers met %d times",
+	t.Logf("%d interleavings: %d writes were done, %d may have been, %d were refused; servers refused %d times",
 		n, total.done, total.unknown, total.nowhere, total.met)
-	if n >= 100 && (total.met < n/10 || total.unknown == 0 || total.done < n) {
+	if n >= 100 && (total.met < n || total.unknown == 0 || total.done < n) {
 		t.Error("too little happens in these simulations")
 	}
 }
@@ -115,7 +117,7 @@ type simulation struct {
 func newSimulation(t *testing.T, seed uint64) *simulation {
 	s := shapes[seed%uint64(len(shapes))]
 	return &simulation{
-		history: newHistory(s.filler, s.bad < 2*s.needed), t: t, shape: s, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)),
+		history: newHistory(s.filler), t: t, shape: s, seed: seed, rng: rand.New(rand.NewPCG(seed, 1)),
 		w: newWorld(t, s.format, s.servers, s.needed, s.total), tainted: make(map[string]bool),
 	}
 }
@@ -271,7 +273,7 @@ type writer struct {
 // work does a few operations.
 func (o *writer) work(ctx context.Context) {
 	for range 3 + o.rng.IntN(3) {
-		time.Sleep(time.Duration(o.rng.Int64N(int64(2 * time.Second))))
+		time.Sleep(time.Duration(o.rng.Int64N(int64(time.Second))))
 		// Half of all simulations only append, so that nothing may ever go.
 		switch dice := o.rng.IntN(12); {
 		case dice < 2:
@@ -400,7 +402,6 @@ func (o *writer) failure(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if errors.Is(err, mutable.ErrUncoordinated) || errors.Is(err, mutable.ErrChanged) {
-		o.met++
 		return
 	}
 	o.wrongf("gateway %d failed although there are good servers: %v", o.number, err)
