@@ -105,7 +105,6 @@ func (m *filesMeter) stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.clear()
-	m.screen = nil
 }
 
 // filesLine is how far a work is that was at another state a while ago.
@@ -140,3 +139,6 @@ func secondsLeft(s tally.State, bytes, files float64) float64 {
 	}
 	return left
 }
+
+// draws says whether somebody sees how far it is.
+func (m *filesMeter) draws() bool { return m.screen != nil }
