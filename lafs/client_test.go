@@ -10,46 +10,45 @@ import (
 
 	"tahoe/caps"
 	"tahoe/internal/base32"
-	"tahoe/internal/taghash"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
-	"tahoe/lafs/immutable"
-	"tahoe/lafs/mutable"
-	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/storagetest"
 )
 
 func newClient(t testing.TB) (*lafs.Client, []*storagetest.Mem) {
 	t.Helper()
-	var servers []*grid.Server
+	servers, mems := newServers(t)
+	return clientOf(servers), mems
+}
+
+// newServers makes ten servers in memory.
+func newServers(t testing.TB) (grid.Servers, []*storagetest.Mem) {
+	t.Helper()
 	var mems []*storagetest.Mem
+	servers := newServersOf(t, func() storage.Server {
+		m := storagetest.NewMem(storagetest.Config{})
+		mems = append(mems, m)
+		return m
+	})
+	return servers, mems
+}
+
+// newServersOf makes ten servers of what next gives.
+func newServersOf(t testing.TB, next func() storage.Server) grid.Servers {
+	t.Helper()
+	var servers []*grid.Server
 	for i := range 10 {
 		tub := make([]byte, 20)
 		tub[0] = byte(i)
-		m := storagetest.NewMem(storagetest.Config{})
 		a := grid.Announcement{ID: grid.ServerID(fmt.Sprintf("server%d", i)), FURL: "pb://" + base32.Encode(tub) + "@127.0.0.1:1/x"}
-		s, err := grid.NewServer(a, m)
+		s, err := grid.NewServer(a, next())
 		if err != nil {
 			t.Fatal(err)
 		}
-		servers, mems = append(servers, s), append(mems, m)
+		servers = append(servers, s)
 	}
-	pool, budget := reactor.NewPool(0), reactor.NewBudget(64<<20)
-	up := immutable.NewUploader(immutable.UploaderConfig{
-		Servers: grid.Fixed(servers...), Pool: pool, Budget: budget,
-		Lease: func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
-			return taghash.Lease([]byte("master"), i, tub)
-		},
-	})
-	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: grid.Fixed(servers...), Pool: pool, Budget: budget})
-	files := mutable.New(mutable.Config{
-		Servers: grid.Fixed(servers...), Pool: pool, Budget: budget,
-		Lease: func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
-			return taghash.Lease([]byte("master"), i, tub)
-		},
-	})
-	return lafs.New(lafs.Config{Uploader: up, Downloader: down, Mutable: files, Pool: pool, Budget: budget}), mems
+	return grid.Fixed(servers...)
 }
 
 // TestPutAndOpen: what was put is read back, also when seven of ten servers have lost it.
