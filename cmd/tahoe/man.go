@@ -41,7 +41,7 @@ func writeManual(root *cobra.Command, dir string) (int, error) {
 	root.InitDefaultHelpCmd()
 	n := 0
 	for cmd := range everyCommand(root) {
-		if cmd != root && (!cmd.IsAvailableCommand() || cmd.Name() == "help") {
+		if listed := cmd.IsAvailableCommand() || cmd.IsAdditionalHelpTopicCommand(); cmd != root && (!listed || cmd.Name() == "help") {
 			continue
 		}
 		page, err := manualPage(cmd)
