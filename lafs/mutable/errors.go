@@ -24,6 +24,9 @@ var (
 // errLate is what servers are blamed for that did not answer in time.
 var errLate = errors.New("no answer in time")
 
+// errContradictory is what a server is blamed for that refuses to replace the very share that it shows.
+var errContradictory = errors.New("refused a write to the share that it shows")
+
 // An Answer is what one server said when it was asked about the shares of a file.
 type Answer struct {
 	Server string             // the server's name

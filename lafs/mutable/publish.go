@@ -267,6 +267,9 @@ func (p *publication) shareWrites(num storage.ShareNum) ([]storage.Write, int64,
 // take judges what a server did.
 func (p *publication) take(o outcome) {
 	id := o.server.ID()
+	if o.err == nil && p.contradictory(o) {
+		o.err = errContradictory
+	}
 	if o.err != nil {
 		p.failed[id] = o.err
 		p.unsure = p.unsure || !refused(o.err)
@@ -287,6 +290,7 @@ func (p *publication) take(o outcome) {
 // refused says whether an error means that nothing was written.
 func refused(err error) bool {
 	for _, no := range []error{
+		errContradictory,
 		storage.ErrBadSecret, storage.ErrNoSpace, storage.ErrReadOnly, storage.ErrTooLarge, storage.ErrMalformed, storage.ErrConflict,
 		storage.ErrRange,
 	} {
@@ -302,6 +306,27 @@ func refused(err error) bool {
 func (p *publication) tookBefore(o outcome) bool {
 	for num := range o.shares {
 		if values := o.result.Data[num]; len(values) != 1 || !bytes.HasPrefix(values[0], p.check) {
+			return false
+		}
+	}
+	return true
+}
+
+// contradictory says whether a server refused a write although it shows just what the write tests for. That is no sign of another
+// writer, but of a server that does not show what it has.
+func (p *publication) contradictory(o outcome) bool {
+	if o.result.Wrote || p.surprising(o) {
+		return false
+	}
+	for num, x := range o.shares {
+		values := o.result.Data[num]
+		if x == nil || len(x.check) == 0 {
+			if len(values) > 0 && len(values[0]) > 0 {
+				return false
+			}
+			continue
+		}
+		if len(values) != 1 || !bytes.HasPrefix(values[0], x.check) {
 			return false
 		}
 	}

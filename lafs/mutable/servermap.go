@@ -199,6 +199,9 @@ func (s *Servermap) settled(v *VersionShares) bool {
 	return s.whole && len(s.Versions()) == 1 && len(v.Shares) == v.Version.Total && len(s.Bad()) == 0
 }
 
+// complete says whether all servers were asked.
+func (s *Servermap) complete() bool { return len(s.answers) == len(s.servers) }
+
 // highest is the highest sequence number of a good share.
 func (s *Servermap) highest() uint64 {
 	var n uint64

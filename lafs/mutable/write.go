@@ -36,7 +36,7 @@ func (f *File) Overwrite(ctx context.Context, src io.Reader, size int64) (Versio
 	return o.overwrite(ctx, b, p)
 }
 
-// overwrite publishes p, and once more if it was memory that was surprised.
+// overwrite publishes p, and once more if it was memory that was surprised, or a search that ended before it came to all servers.
 func (o *op) overwrite(ctx context.Context, b *basis, p *plaintext) (Version, error) {
 	key, err := o.private(ctx, b.v)
 	if err != nil {
@@ -57,7 +57,7 @@ func (o *op) overwrite(ctx context.Context, b *basis, p *plaintext) (Version, er
 	}
 	defer e.close()
 	prefix, err := o.publish(ctx, b.s, key, e, false)
-	if err != nil && b.remembered && ctx.Err() == nil {
+	if err != nil && (b.remembered || !b.s.complete()) && ctx.Err() == nil {
 		prefix, err = o.again(ctx, key, e, err)
 	}
 	if err == nil {
