@@ -17,8 +17,8 @@ type Visit struct {
 	Err     error    // why it could not be read, or a *ProhibitedError
 }
 
-// SkipDirectory is what visit returns to pass over what a directory holds.
-var SkipDirectory = errors.New("skip this directory")
+// ErrSkipDirectory is what visit returns to pass over what a directory holds.
+var ErrSkipDirectory = errors.New("skip this directory")
 
 // Walk calls visit for root and for all that can be reached from it: of a directory first itself, then what in it is
 // neither file nor directory, then the files, then one directory after the other with all that is below it, each in the order of
@@ -121,7 +121,7 @@ func (w *walk) enter(path []string, k kid) error {
 		return context.Cause(w.ctx)
 	}
 	switch err := w.visit(Visit{slices.Clone(path), e, l, err}); {
-	case errors.Is(err, SkipDirectory):
+	case errors.Is(err, ErrSkipDirectory):
 		return nil
 	case err != nil:
 		return err
@@ -201,7 +201,7 @@ func (w *walk) leaf(path []string, e Entry) error {
 	if i, ok := e.Index(); ok {
 		v.Err = w.c.c.Access(i)
 	}
-	if err := w.visit(v); !errors.Is(err, SkipDirectory) {
+	if err := w.visit(v); !errors.Is(err, ErrSkipDirectory) {
 		return err
 	}
 	return nil

@@ -125,7 +125,7 @@ func TestWalkPastTrouble(t *testing.T) {
 	err := c.Walk(t.Context(), root.Cap(), func(v lafs.Visit) error {
 		got = append(got, strings.Join(v.Path, "/"))
 		if v.Name == "b" {
-			return lafs.SkipDirectory
+			return lafs.ErrSkipDirectory
 		}
 		if (v.Name == "a") != errors.Is(v.Err, errGone) {
 			t.Errorf("%q: got %v", v.Path, v.Err)
