@@ -59,8 +59,7 @@ func (w *world) gateway(number int, reach func(server int, s storage.Server) sto
 		if reach != nil {
 			s = reach(i, s)
 		}
-		name := fmt.Sprintf("server-%d", i)
-		tub := sha1.Sum([]byte(name))
+		name, tub := fmt.Sprintf("server-%d", i), tubOf(i)
 		server, err := grid.NewServer(grid.Announcement{
 			ID: grid.ServerID(name), Nickname: name, FURL: "pb://" + base32.Encode(tub[:]) + "@tcp:localhost:1/x",
 		}, s)
@@ -73,6 +72,9 @@ func (w *world) gateway(number int, reach func(server int, s storage.Server) sto
 		Lease: func(i storage.Index, tub [20]byte) storage.LeaseSecrets { return taghash.Lease(master, i, tub) },
 	})
 }
+
+// tubOf is the identity of a server.
+func tubOf(server int) [20]byte { return sha1.Sum(fmt.Appendf(nil, "server-%d", server)) }
 
 func (w *world) create(ctx context.Context, m *mutable.Files, contents []byte) (*mutable.File, error) {
 	return m.Create(ctx, mutable.CreateOptions{Format: w.cap.FileFormat(), Key: w.key},
