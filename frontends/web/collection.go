@@ -194,7 +194,7 @@ func (s *Server) whenDone(r *http.Request, a args) (string, error) {
 	if target == "" || s.c.ForeignWhenDone {
 		return target, nil
 	}
-	u, err := url.Parse(target)
+	u, err := url.Parse(strings.ReplaceAll(target, uriMark, "cap"))
 	switch {
 	case err != nil, strings.ContainsAny(target, "\\\t\r\n"):
 	case u.Scheme == "" && u.Host == "" && !strings.HasPrefix(target, "//"):
@@ -205,7 +205,10 @@ func (s *Server) whenDone(r *http.Request, a args) (string, error) {
 	return "", badRequest("when_done= may lead only to pages of this node")
 }
 
+// uriMark stands in when_done= for the new capability.
+const uriMark = "%(uri)s"
+
 // doneTarget puts the new capability into the address that a form asked for.
 func doneTarget(target, text string) string {
-	return strings.ReplaceAll(target, "%(uri)s", escapeCap(text))
+	return strings.ReplaceAll(target, uriMark, escapeCap(text))
 }

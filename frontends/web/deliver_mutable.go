@@ -16,18 +16,27 @@ const wholeSize = 256 << 10
 
 // deliverMutable sends a mutable file or a range of it: all of one version.
 func (s *Server) deliverMutable(w *recorder, r *http.Request, f *lafs.MutableFile, d download) error {
-	b, _, err := f.Contents(r.Context(), wholeSize)
+	t := s.history.retrieve(f.Cap())
+	c, err := readable(r.Context(), f)
 	if err == nil {
-		return s.deliver(w, r, wholeFile(b), d)
+		t.sized(c.Size())
+		err = s.deliver(w, r, c, d)
+	}
+	t.end(err)
+	return err
+}
+
+// readable opens the best version of a mutable file.
+func readable(ctx context.Context, f *lafs.MutableFile) (contents, error) {
+	b, _, err := f.Contents(ctx, wholeSize)
+	if err == nil {
+		return wholeFile(b), nil
 	}
 	if !errors.Is(err, lafs.ErrTooLarge) {
-		return err
+		return nil, err
 	}
-	v, err := f.Stat(r.Context())
-	if err != nil {
-		return err
-	}
-	return s.deliver(w, r, versionFile{f, v}, d)
+	v, err := f.Stat(ctx)
+	return versionFile{f, v}, err
 }
 
 // A wholeFile is in memory.

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 
@@ -109,7 +111,31 @@ func (s *Server) download(w *recorder, r *http.Request, n lafs.Node, a args, d d
 	if !ok {
 		return lafs.ErrWrongKind
 	}
-	return s.deliver(w, r, f, d)
+	t := s.history.download(f.Cap(), f.Size())
+	err = s.deliver(w, r, countedFile{f, t}, d)
+	t.end(err)
+	return err
+}
+
+// A countedFile notes what is read of it.
+type countedFile struct {
+	contents
+	t *transfer
+}
+
+func (f countedFile) Read(ctx context.Context, off, n int64, w io.Writer) error {
+	return f.contents.Read(ctx, off, n, countedWriter{w, f.t})
+}
+
+type countedWriter struct {
+	w io.Writer
+	t *transfer
+}
+
+func (c countedWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.t.delivered(n)
+	return n, err
 }
 
 // describeFile answers t=json. Of a mutable file only the grid knows the size; when it does not, the size is left out.
