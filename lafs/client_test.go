@@ -10,39 +10,45 @@ import (
 
 	"tahoe/caps"
 	"tahoe/internal/base32"
-	"tahoe/internal/taghash"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
-	"tahoe/lafs/immutable"
-	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/storagetest"
 )
 
 func newClient(t testing.TB) (*lafs.Client, []*storagetest.Mem) {
 	t.Helper()
-	var servers []*grid.Server
+	servers, mems := newServers(t)
+	return clientOf(servers), mems
+}
+
+// newServers makes ten servers in memory.
+func newServers(t testing.TB) (grid.Servers, []*storagetest.Mem) {
+	t.Helper()
 	var mems []*storagetest.Mem
+	servers := newServersOf(t, func() storage.Server {
+		m := storagetest.NewMem(storagetest.Config{})
+		mems = append(mems, m)
+		return m
+	})
+	return servers, mems
+}
+
+// newServersOf makes ten servers of what next gives.
+func newServersOf(t testing.TB, next func() storage.Server) grid.Servers {
+	t.Helper()
+	var servers []*grid.Server
 	for i := range 10 {
 		tub := make([]byte, 20)
 		tub[0] = byte(i)
-		m := storagetest.NewMem(storagetest.Config{})
 		a := grid.Announcement{ID: grid.ServerID(fmt.Sprintf("server%d", i)), FURL: "pb://" + base32.Encode(tub) + "@127.0.0.1:1/x"}
-		s, err := grid.NewServer(a, m)
+		s, err := grid.NewServer(a, next())
 		if err != nil {
 			t.Fatal(err)
 		}
-		servers, mems = append(servers, s), append(mems, m)
+		servers = append(servers, s)
 	}
-	pool, budget := reactor.NewPool(0), reactor.NewBudget(64<<20)
-	up := immutable.NewUploader(immutable.UploaderConfig{
-		Servers: grid.Fixed(servers...), Pool: pool, Budget: budget,
-		Lease: func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
-			return taghash.Lease([]byte("master"), i, tub)
-		},
-	})
-	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: grid.Fixed(servers...), Pool: pool, Budget: budget})
-	return lafs.NewClient(up, down), mems
+	return grid.Fixed(servers...)
 }
 
 // TestPutAndOpen: what was put is read back, also when seven of ten servers have lost it.
@@ -98,34 +104,65 @@ func open(t testing.TB, c *lafs.Client, k caps.Cap) lafs.File {
 
 func TestOpenWrongKind(t *testing.T) {
 	c, _ := newClient(t)
-	r, err := c.Put(t.Context(), strings.NewReader(strings.Repeat("x", 100)), lafs.PutOptions{Size: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	verify, _ := r.Cap.Verify()
-	dir, err := caps.NewDirectory(r.Cap)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mutable := caps.NewMutableWrite(caps.SDMF, [16]byte{1}, [32]byte{2})
-	unknown, err := caps.Parse("x-tahoe-future-test-writeable:URI:NEW:thing")
-	if err != nil {
-		t.Fatal(err)
-	}
+	verify, _ := chk(t, 1, 100).Verify()
 	for _, x := range []struct {
 		c    caps.Cap
 		want string
 	}{
 		{verify, "allows to verify, and not to read"},
-		{dir, "names a directory"},
-		{mutable, "names a mutable file"},
-		{mutable.ReadOnly(), "names a mutable file"},
-		{unknown, "of a kind that this version does not know"},
 		{nil, "there is no capability"},
 	} {
 		_, err := c.Open(x.c)
 		if !errors.Is(err, lafs.ErrWrongKind) || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%v: got %v, want %q", x.c, err, x.want)
+		}
+	}
+}
+
+// TestOpen: each capability opens what it names, and keeps its text.
+func TestOpen(t *testing.T) {
+	c, _ := newClient(t)
+	write := caps.NewMutableWrite(caps.MDMF, [16]byte{1}, [32]byte{2})
+	lit, err := caps.NewLiteral([]byte("data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory := func(k caps.Read) caps.Read {
+		d, err := caps.NewDirectory(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for _, x := range []struct {
+		k                  caps.Cap
+		want               string
+		writeable, mutable bool
+		format             lafs.Format
+	}{
+		{k: chk(t, 1, 100), want: "lafs.chkFile", format: lafs.CHK},
+		{k: lit, want: "lafs.literalFile"},
+		{k: write, want: "*lafs.MutableFile", writeable: true, mutable: true, format: lafs.MDMF},
+		{k: write.ReadOnly(), want: "*lafs.MutableFile", mutable: true, format: lafs.MDMF},
+		{k: directory(chk(t, 1, 100)), want: "*lafs.Directory", format: lafs.CHK},
+		{k: directory(lit), want: "*lafs.Directory"},
+		{k: directory(write), want: "*lafs.Directory", writeable: true, mutable: true, format: lafs.MDMF},
+		{k: directory(write.ReadOnly()), want: "*lafs.Directory", mutable: true, format: lafs.MDMF},
+		{k: parse(t, "x-tahoe-future-test-writeable:URI:NEW:thing"), want: "*lafs.UnknownNode"},
+	} {
+		n, err := c.Open(x.k)
+		if err != nil {
+			t.Errorf("%v: %v", x.k, err)
+			continue
+		}
+		if got := fmt.Sprintf("%T", n); got != x.want || n.Cap() != x.k || lafs.FormatOf(x.k) != x.format {
+			t.Errorf("%v: got a %s with %v of format %q, want a %s", x.k, got, n.Cap(), lafs.FormatOf(x.k), x.want)
+		}
+		if w, ok := n.(interface{ Writeable() bool }); ok && w.Writeable() != x.writeable {
+			t.Errorf("%v: writeable is %v", x.k, w.Writeable())
+		}
+		if d, ok := n.(*lafs.Directory); ok && d.Mutable() != x.mutable {
+			t.Errorf("%v: mutable is %v", x.k, d.Mutable())
 		}
 	}
 }

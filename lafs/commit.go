@@ -1,7 +1,6 @@
 package lafs
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -121,7 +120,6 @@ func (c *commits) leave(i storage.Index, p *pending) {
 type batch struct {
 	cap     caps.Read
 	pending []*pending
-	written []byte // by the last attempt, which may have come through
 }
 
 // write writes the version and tells everybody.
@@ -176,9 +174,6 @@ func (b *batch) context() (context.Context, context.CancelFunc) {
 
 // apply makes the edits, one after the other. It is called again when another writer was faster.
 func (b *batch) apply(old []byte) ([]byte, error) {
-	if b.written != nil && bytes.Equal(old, b.written) {
-		return nil, mutable.ErrUnchanged // it had come through after all
-	}
 	t, err := dirnode.Parse(old, b.cap)
 	if err != nil {
 		return nil, err
@@ -191,6 +186,5 @@ func (b *batch) apply(old []byte) ([]byte, error) {
 	if !changed {
 		return nil, mutable.ErrUnchanged
 	}
-	b.written = contents
 	return contents, nil
 }

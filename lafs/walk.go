@@ -17,8 +17,8 @@ type Visit struct {
 	Err     error    // why it could not be read, or a *ProhibitedError
 }
 
-// SkipDirectory is what visit returns to pass over what a directory holds.
-var SkipDirectory = errors.New("skip this directory")
+// ErrSkipDirectory is what visit returns to pass over what a directory holds.
+var ErrSkipDirectory = errors.New("skip this directory")
 
 // Walk calls visit for root and for all that can be reached from it: of a directory first itself, then what in it is
 // neither file nor directory, then the files, then one directory after the other with all that is below it, each in the order of
@@ -34,15 +34,18 @@ var SkipDirectory = errors.New("skip this directory")
 func (c *Client) Walk(ctx context.Context, root caps.Cap, visit func(Visit) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &walk{c: c, ctx: ctx, visit: visit, seen: newSeen()}
+	w.ahead = ahead{
+		read: c.list, seen: w.seen,
+		arrived: make(chan struct{}, 1), readings: map[uint64]*reading{},
+	}
 	defer w.ahead.running.Wait()
 	defer cancel(errWalked)
-	w.ahead.read = c.list
 	e := Entry{Child: ChildOf(root)}
 	if e.Kind() != KindDirectory {
 		return w.leaf(nil, e)
 	}
 	w.seen.add(e)
-	if err := w.enter(nil, e, w.ahead.begin(ctx, e)); err != nil {
+	if err := w.enter(nil, w.ahead.kid(e)); err != nil {
 		return err
 	}
 	return w.descend()
@@ -71,30 +74,37 @@ type walk struct {
 
 // A level is the directories of one directory that are still to be visited.
 type level struct {
-	path []string
-	self uint64         // of the directory
-	dirs *dirnode.Table // their entries, and no others
-	next int
-	read map[int]*reading // what was begun ahead, by place in dirs
+	path    []string
+	self    uint64         // the hash of the directory
+	dirs    *dirnode.Table // their entries, and no others
+	kid     func(Entry) kid
+	next    int   // the first that is not decoded
+	decoded []kid // those before it
+}
+
+// upcoming are the next ones of the level.
+func (l *level) upcoming() []kid {
+	for len(l.decoded) < maxActive && l.next < l.dirs.Len() {
+		if e, ok := l.dirs.Entry(l.next); ok {
+			l.decoded = append(l.decoded, l.kid(e))
+		}
+		l.next++
+	}
+	return l.decoded
 }
 
 // descend visits what is on the stack.
 func (w *walk) descend() error {
 	for len(w.stack) > 0 {
 		top := w.stack[len(w.stack)-1]
-		if top.next == top.dirs.Len() {
+		all := top.upcoming()
+		if len(all) == 0 {
 			w.stack = w.stack[:len(w.stack)-1]
 			continue
 		}
-		w.ahead.advance(w.ctx, w.stack)
-		r := top.read[top.next]
-		delete(top.read, top.next)
-		e, _ := top.dirs.Entry(top.next)
-		top.next++
-		if r == nil {
-			r = w.ahead.begin(w.ctx, e)
-		}
-		if err := w.enter(below(top.path, e), e, r); err != nil {
+		k := all[0]
+		top.decoded = slices.Delete(all, 0, 1)
+		if err := w.enter(below(top.path, k.entry), k); err != nil {
 			return err
 		}
 	}
@@ -104,13 +114,14 @@ func (w *walk) descend() error {
 func below(path []string, e Entry) []string { return append(slices.Clip(path), e.Name) }
 
 // enter visits a directory and all in it that is no directory. Its directories come onto the stack.
-func (w *walk) enter(path []string, e Entry, r *reading) error {
-	l, err := w.ahead.finish(w.ctx, r)
+func (w *walk) enter(path []string, k kid) error {
+	e := k.entry
+	l, err := w.ahead.wait(w.ctx, k, w.stack)
 	if w.ctx.Err() != nil {
 		return context.Cause(w.ctx)
 	}
 	switch err := w.visit(Visit{slices.Clone(path), e, l, err}); {
-	case errors.Is(err, SkipDirectory):
+	case errors.Is(err, ErrSkipDirectory):
 		return nil
 	case err != nil:
 		return err
@@ -127,7 +138,7 @@ func (w *walk) enter(path []string, e Entry, r *reading) error {
 		}
 	}
 	if len(dirs) > 0 {
-		w.stack = append(w.stack, &level{path: path, self: w.seen.hash(e), dirs: l.t.Pick(dirs), read: map[int]*reading{}})
+		w.stack = append(w.stack, &level{path: path, self: k.seen, dirs: l.t.Pick(dirs), kid: w.ahead.kid})
 	}
 	return nil
 }
@@ -190,7 +201,7 @@ func (w *walk) leaf(path []string, e Entry) error {
 	if i, ok := e.Index(); ok {
 		v.Err = w.c.c.Access(i)
 	}
-	if err := w.visit(v); !errors.Is(err, SkipDirectory) {
+	if err := w.visit(v); !errors.Is(err, ErrSkipDirectory) {
 		return err
 	}
 	return nil

@@ -2,6 +2,8 @@ package lafs
 
 import (
 	"hash/maphash"
+
+	"tahoe/caps"
 )
 
 // seen remembers what a walk came to, by hashes of verify capabilities: of a million, two are taken for one in one walk out of
@@ -21,7 +23,16 @@ func (s *seen) hash(e Entry) uint64 {
 	if !ok {
 		return 0
 	}
-	return maphash.String(s.seed, v.Encode())
+	return s.id(v)
+}
+
+func (s *seen) id(c caps.Cap) uint64 { return maphash.String(s.seed, c.Encode()) }
+
+// has says whether something was added.
+func (s *seen) has(hash uint64) bool {
+	_, now := s.now[hash]
+	_, old := s.old[hash]
+	return now || old
 }
 
 // add remembers e. It is true when e is new, as all is that cannot be verified.
@@ -30,12 +41,11 @@ func (s *seen) add(e Entry) bool {
 		return true
 	}
 	h := s.hash(e)
-	_, now := s.now[h]
-	_, old := s.old[h]
-	if !now {
+	known := s.has(h)
+	if _, now := s.now[h]; !now {
 		s.keep(h)
 	}
-	return !now && !old
+	return !known
 }
 
 func (s *seen) keep(h uint64) {

@@ -43,7 +43,7 @@ func (n *Node) openClient() error {
 		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
 	n.files = n.newFiles(broker, lease, convergence)
-	return n.openWeb(func(c web.Config) *web.Server { return web.New(store{n.files}, broker, c) })
+	return n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, c) })
 }
 
 func (n *Node) encoding() immutable.Encoding {
@@ -134,7 +134,7 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 	server := make(web.Config{
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),
 		Encoding:  web.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total},
-		StaticDir: n.settings.WebStatic, Log: n.log, Clock: n.shared.Clock, Introducers: n.introducerStatuses,
+		StaticDir: n.settings.WebStatic, TempDir: n.settings.TempDir, Log: n.log, Clock: n.shared.Clock, Introducers: n.introducerStatuses,
 	})
 	n.children = append(n.children, reactor.Child{Name: "web port", Service: server.Service(l)})
 	return basedir.WriteNote(n.dir.Path("node.url"), []byte(n.WebURL()+"\n"), 0o644)

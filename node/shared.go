@@ -9,19 +9,24 @@ import (
 
 // Shared is what all nodes of a process have in common: its processors, its memory, its clock and its log.
 type Shared struct {
-	Pool      *reactor.Pool
-	Uploads   *reactor.Budget // bytes of files on their way up
-	Downloads *reactor.Budget // bytes of files on their way down
-	Clock     reactor.Clock
-	Log       *slog.Logger
+	Pool        *reactor.Pool
+	Uploads     *reactor.Budget // bytes of files on their way up
+	Downloads   *reactor.Budget // bytes of files on their way down
+	Mutable     *reactor.Budget // bytes of mutable files and directories on their way up or down
+	Directories *reactor.Budget // bytes of immutable directories on their way down
+	Clock       reactor.Clock
+	Log         *slog.Logger
 }
 
 // The memory for files in flight. A transfer holds its part until it ends, and how soon a download ends is up to its
-// reader: with a budget of their own, readers that stall keep no upload waiting. With both, the process stays well below
-// 200 MiB however much is under way.
+// reader: with a budget of their own, readers that stall keep no upload waiting. Mutable files have their own because a write may
+// be all that an upload waits for, or the other way round. With all, the process stays well below 300 MiB however much is
+// under way.
 const (
-	uploadBudget   = 64 << 20
-	downloadBudget = 48 << 20
+	uploadBudget    = 64 << 20
+	downloadBudget  = 48 << 20
+	mutableBudget   = 48 << 20
+	directoryBudget = 16 << 20
 )
 
 // NewShared makes what a process shares, for as many processors as Go uses. A nil log is silent.
@@ -30,10 +35,12 @@ func NewShared(log *slog.Logger) *Shared {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Shared{
-		Pool:      reactor.NewPool(runtime.GOMAXPROCS(0)),
-		Uploads:   reactor.NewBudget(uploadBudget),
-		Downloads: reactor.NewBudget(downloadBudget),
-		Clock:     reactor.System(),
-		Log:       log,
+		Pool:        reactor.NewPool(runtime.GOMAXPROCS(0)),
+		Uploads:     reactor.NewBudget(uploadBudget),
+		Downloads:   reactor.NewBudget(downloadBudget),
+		Mutable:     reactor.NewBudget(mutableBudget),
+		Directories: reactor.NewBudget(directoryBudget),
+		Clock:       reactor.System(),
+		Log:         log,
 	}
 }

@@ -1,43 +1,34 @@
 package node
 
 import (
-	"context"
-	"fmt"
-	"io"
-
-	"tahoe/caps"
-	"tahoe/frontends/web"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
+	"tahoe/lafs/mutable"
+	"tahoe/reactor"
 )
+
+// keysAhead is how many keys for new mutable files and directories lie ready.
+const keysAhead = 8
 
 // newFiles makes the node's file store.
 func (n *Node) newFiles(servers grid.Servers, leaseMaster, convergence []byte) *lafs.Client {
-	up := immutable.NewUploader(immutable.UploaderConfig{
-		Servers: servers, Lease: leases(leaseMaster), Pool: n.shared.Pool, Budget: n.shared.Uploads, Encoding: n.encoding(),
-		Convergence: convergence, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
+	lease := leases(leaseMaster)
+	keys := mutable.NewKeyPool(keysAhead, n.shared.Pool)
+	n.children = append(n.children, reactor.Child{Name: "keys", Service: keys})
+	return lafs.New(lafs.Config{
+		Uploader: immutable.NewUploader(immutable.UploaderConfig{
+			Servers: servers, Lease: lease, Pool: n.shared.Pool, Budget: n.shared.Uploads, Encoding: n.encoding(),
+			Convergence: convergence, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
+		}),
+		Downloader: immutable.NewDownloader(immutable.DownloaderConfig{
+			Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Downloads, Log: n.log,
+		}),
+		Mutable: mutable.New(mutable.Config{
+			Servers: servers, Lease: lease, Pool: n.shared.Pool, Budget: n.shared.Mutable, Keys: keys, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
+			Encoding: mutable.Encoding{Needed: n.settings.Client.Needed, Total: n.settings.Client.Total},
+		}),
+		Access: (&blacklist{path: n.dir.Path("access.blacklist")}).allow,
+		Pool:   n.shared.Pool, Budget: n.shared.Directories, Format: lafs.Format(n.settings.Client.MutableFormat), Clock: n.shared.Clock, Log: n.log,
 	})
-	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Downloads, Log: n.log})
-	return lafs.NewClient(up, down)
-}
-
-// store is a file store as the web port sees it.
-type store struct{ files *lafs.Client }
-
-func (s store) Put(ctx context.Context, src io.Reader, size int64) (caps.Read, error) {
-	r, err := s.files.Put(ctx, src, lafs.PutOptions{Size: size})
-	return r.Cap, err
-}
-
-func (s store) Open(c caps.Cap) (web.File, error) {
-	n, err := s.files.Open(c)
-	if err != nil {
-		return nil, err
-	}
-	f, ok := n.(lafs.File)
-	if !ok {
-		return nil, fmt.Errorf("%s is no file: %w", caps.Abbrev(c), lafs.ErrWrongKind)
-	}
-	return f, nil
 }

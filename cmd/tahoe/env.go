@@ -17,7 +17,8 @@ type Env struct {
 	Program        string // what the user types to run this program
 	Dir            string // where relative paths begin; "": the directory of the process
 
-	nodeDir string // -d; "": the default
+	nodeDir     string // -d; "": the default
+	stdinSecret string // the capability that was read from standard input; "": none was
 }
 
 // NodeDir is the node directory that the command is about, as -d says it: ~/.tahoe by default.

@@ -24,6 +24,7 @@ type meter struct {
 	now   func() time.Time
 	total int64  // -1: unknown
 	last  string // what is left when all bytes are through
+	text  func(int64) string
 
 	mu    sync.Mutex
 	done  int64
@@ -38,7 +39,7 @@ type mark struct {
 
 // newMeter draws on standard error when that is a terminal which understands more than lines.
 func newMeter(e *Env, total int64, silent bool) *meter {
-	m := &meter{total: total, now: time.Now, width: func() int { return 80 }}
+	m := &meter{total: total, now: time.Now, width: func() int { return 80 }, text: bytesText}
 	if file, ok := e.Stderr.(*os.File); ok && !silent && IsTerminal(file) && e.Getenv("TERM") != "dumb" {
 		m.out = file
 		m.width = func() int {
@@ -52,6 +53,40 @@ func newMeter(e *Env, total int64, silent bool) *meter {
 	m.marks = []mark{{at: m.now()}}
 	m.drawn = m.now()
 	return m
+}
+
+// newCounter is a meter of objects instead of bytes.
+func newCounter(e *Env, silent bool) *meter {
+	m := newMeter(e, -1, silent)
+	m.text = objectsText
+	return m
+}
+
+func objectsText(n int64) string { return fmt.Sprintf("%d objects", n) }
+
+// set says how much is done now.
+func (m *meter) set(done int64) {
+	m.mu.Lock()
+	have := m.done
+	m.mu.Unlock()
+	m.add(done - have)
+}
+
+// clear takes the line away, so that something else can be written.
+func (m *meter) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.out != nil {
+		fmt.Fprint(m.out, "\r\x1b[K")
+	}
+}
+
+// begin says how much there is to come, and how much of it is here already.
+func (m *meter) begin(total, have int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.total, m.done = total, have
+	m.marks = []mark{{m.now(), have}}
 }
 
 // reader counts what is read from r. net/http may read it on another goroutine than the meter's owner.
@@ -85,7 +120,7 @@ func (m *meter) add(n int64) {
 		m.marks = m.marks[1:]
 	}
 	first := m.marks[0]
-	line := progressLine(m.done, m.total, m.done-first.done, now.Sub(first.at))
+	line := progressLine(m.text, m.done, m.total, m.done-first.done, now.Sub(first.at))
 	if m.done == m.total {
 		line += "  " + m.last
 	}
@@ -106,10 +141,10 @@ func (m *meter) finish() {
 }
 
 // progressLine is how far a transfer is, of which recent bytes took span.
-func progressLine(done, total, recent int64, span time.Duration) string {
-	line := bytesText(done)
+func progressLine(text func(int64) string, done, total, recent int64, span time.Duration) string {
+	line := text(done)
 	if total >= 0 {
-		line += " of " + bytesText(total)
+		line += " of " + text(total)
 	}
 	if total > 0 {
 		line += fmt.Sprintf("  %d%%", done*100/total)
@@ -118,7 +153,7 @@ func progressLine(done, total, recent int64, span time.Duration) string {
 		return line
 	}
 	rate := float64(recent) / span.Seconds()
-	line += "  " + bytesText(int64(rate)) + "/s"
+	line += "  " + text(int64(rate)) + "/s"
 	if total > done {
 		line += "  " + leftText(float64(total-done)/rate)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,6 +115,9 @@ func rootCommand(e *Env) *cobra.Command {
 	root.SetErr(e.Stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{flagSentence(err)} })
 	root.AddCommand(commands(e)...)
+	addGlobalOptions(e, root)
+	addHelp(e, root)
+	addCompletions(e, root)
 	return root
 }
 
@@ -123,14 +127,26 @@ func flagSentence(err error) string {
 	return text
 }
 
-// commands are the verbs in the order in which help lists them.
+// commands are the verbs, in groups.
 func commands(e *Env) []*cobra.Command {
-	return []*cobra.Command{
+	return slices.Concat(fileCommands(e), nodeCommands(e), careCommands(e))
+}
+
+func nodeCommands(e *Env) []*cobra.Command {
+	return grouped(groupNodes,
 		demoCommand(e),
 		createNodeCommand(e),
 		createClientCommand(e),
 		createIntroducerCommand(e),
 		runCommand(e),
+		adminCommand(e),
+		gridManagerCommand(e),
+		inviteCommand(),
+	)
+}
+
+func fileCommands(e *Env) []*cobra.Command {
+	return grouped(groupFiles,
 		createAliasCommand(e),
 		addAliasCommand(e),
 		listAliasesCommand(e),
@@ -138,17 +154,26 @@ func commands(e *Env) []*cobra.Command {
 		lsCommand(e),
 		putCommand(e),
 		getCommand(e),
+		cpCommand(e),
+		backupCommand(e),
 		unlinkCommand(e),
 		mvCommand(e),
 		lnCommand(e),
 		webopenCommand(e),
+	)
+}
+
+func careCommands(e *Env) []*cobra.Command {
+	return grouped(groupCare,
 		manifestCommand(e),
 		statsCommand(e),
 		checkCommand(e),
 		deepCheckCommand(e),
 		statusCommand(e),
 		debugCommand(e),
-	}
+		completionCommand(e),
+		manCommand(e),
+	)
 }
 
 // atMost is a check for the number of arguments.

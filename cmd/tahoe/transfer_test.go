@@ -185,16 +185,15 @@ func TestTransferFailures(t *testing.T) {
 	}{
 		{name: "put of nothing that is there", verb: putCommand, args: []string{"none"}, code: codeFailure, has: "none"},
 		{name: "put of a directory", verb: putCommand, args: []string{"."}, code: codeFailure, has: "is a directory"},
-		{name: "put into a directory", verb: putCommand, args: []string{"f", "tahoe:x"}, code: codeUsage, has: "not"},
-		{name: "put of something mutable", verb: putCommand, args: []string{"--mutable", "f"}, code: codeUsage, has: "mutable"},
+		{name: "put into no alias", verb: putCommand, args: []string{"f", "tahoe:x"}, code: codeFailure, has: "Unknown alias 'tahoe'"},
+		{name: "put of two kinds", verb: putCommand, args: []string{"--mutable", "--format=chk", "f"}, code: codeUsage, has: "contradict"},
 		{name: "put of a strange format", verb: putCommand, args: []string{"--format=zip", "f"}, code: codeUsage, has: "zip"},
 		{name: "put of no name", verb: putCommand, args: []string{""}, code: codeUsage, has: "the name of the local file is empty"},
 		{name: "bad node url", verb: putCommand, args: []string{"-u", "nowhere", "f"}, code: codeUsage, has: "http://HOST:PORT/"},
 		{name: "node away", verb: putCommand, args: []string{"-u", "http://127.0.0.1:1", "f"}, code: codeUnreachable, has: "127.0.0.1:1"},
-		{name: "get of nothing", verb: getCommand, code: codeUsage, has: "needs the capability"},
+		{name: "get of nothing", verb: getCommand, code: codeUsage, has: "needs the file's capability"},
 		{name: "get of much", verb: getCommand, args: []string{testURI, "a", "b"}, code: codeUsage, has: "get takes"},
-		{name: "get by alias", verb: getCommand, args: []string{"tahoe:x"}, code: codeUsage, has: "aliases"},
-		{name: "get by path", verb: getCommand, args: []string{"URI:DIR2:a:b/c"}, code: codeUsage, has: "paths"},
+		{name: "get by no alias", verb: getCommand, args: []string{"x"}, code: codeFailure, has: "the default 'tahoe' alias doesn't exist"},
 		{name: "get as JSON to stdout", verb: getCommand, args: []string{"--json", testURI}, code: codeUsage, has: "local file"},
 		{name: "get to a directory", verb: getCommand, args: []string{testURI, "."}, code: codeFailure, has: "is a directory"},
 		{name: "get to nowhere", verb: getCommand, args: []string{testURI, "none/x"}, code: codeFailure, has: filepath.Join("none", "x") + ": "},
@@ -318,7 +317,7 @@ func TestGetIsWholeOrNothing(t *testing.T) {
 					<-r.Context().Done()
 				}
 			}
-			err := transfer(ctx, func(ctx context.Context) error { return get(ctx, d.Env, getFlags{}, []string{testURI, "old"}) })
+			err := transfer(ctx, func(ctx context.Context) error { return getFrom(ctx, d, testURI, "old") })
 			if err == nil || interrupted && exitCode(err) != codeInterrupted || !interrupted && !errors.Is(err, wapi.ErrTruncated) {
 				t.Errorf("got %v", err)
 			}
@@ -330,6 +329,16 @@ func TestGetIsWholeOrNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+func getFrom(ctx context.Context, d *desk, args ...string) error {
+	var f getFlags
+	r, err := f.open(d.Env)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return get(ctx, d.Env, f, r, args)
 }
 
 func TestProgressLine(t *testing.T) {
@@ -348,7 +357,7 @@ func TestProgressLine(t *testing.T) {
 		{"more than was said", 20, 10, 10, time.Second, "20 B of 10 B  200%  10 B/s"},
 	}
 	for _, tt := range tests {
-		if got := progressLine(tt.done, tt.total, tt.recent, tt.span); got != tt.want {
+		if got := progressLine(bytesText, tt.done, tt.total, tt.recent, tt.span); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}

@@ -11,28 +11,32 @@ import (
 	"tahoe/caps"
 	"tahoe/frontends/web"
 	"tahoe/frontends/web/wapi"
+	"tahoe/lafs"
 )
 
 // memory is a store that costs nothing: what is measured is the web port.
 type memory struct {
+	web.Store
 	segment []byte
 	size    int64
 	cap     caps.CHK
 }
 
-func (m *memory) Put(_ context.Context, src io.Reader, _ int64) (caps.Read, error) {
+func (m *memory) Put(_ context.Context, src io.Reader, _ lafs.PutOptions) (res lafs.PutResult, err error) {
 	buf := m.segment
 	for {
 		if _, err := src.Read(buf); err == io.EOF {
-			return m.cap, nil
+			res.Cap = m.cap
+			return res, nil
 		} else if err != nil {
-			return nil, err
+			return res, err
 		}
 	}
 }
 
-func (m *memory) Open(caps.Cap) (web.File, error) { return m, nil }
-func (m *memory) Size() int64                     { return m.size }
+func (m *memory) OpenChild(lafs.Child) (lafs.Node, error) { return m, nil }
+func (m *memory) Cap() caps.Cap                           { return m.cap }
+func (m *memory) Size() int64                             { return m.size }
 
 func (m *memory) Read(_ context.Context, _, n int64, w io.Writer) error {
 	for n > 0 {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,10 +17,16 @@ type download struct {
 	tag  string
 }
 
+// contents are the bytes of a file, as in lafs.File.
+type contents interface {
+	Size() int64
+	Read(ctx context.Context, off, n int64, w io.Writer) error
+}
+
 // deliver sends a file or a range of it. The header goes out with the first verified bytes, so that until then every
 // failure has its status. A failure after that cuts the connection: the announced length is then visibly not reached.
 // (The original appends a sentence to the bytes of the file instead, which a client that does not count takes for data.)
-func (s *Server) deliver(w *recorder, r *http.Request, f File, d download) error {
+func (s *Server) deliver(w *recorder, r *http.Request, f contents, d download) error {
 	want, part, err := rangeOf(rangeHeader(r, d.tag), f.Size())
 	if err != nil {
 		return err
@@ -48,7 +55,7 @@ func (s *Server) deliver(w *recorder, r *http.Request, f File, d download) error
 
 // probe answers HEAD. It reads one byte of the file, which needs as many good shares as all of it does, so that a lost
 // file is not said to be there.
-func (s *Server) probe(w *recorder, r *http.Request, f File, off int64, status int) error {
+func (s *Server) probe(w *recorder, r *http.Request, f contents, off int64, status int) error {
 	if off < f.Size() {
 		if err := f.Read(r.Context(), off, 1, io.Discard); err != nil {
 			return err

@@ -13,9 +13,11 @@ import (
 
 	"tahoe/caps"
 	"tahoe/frontends/web/wapi"
+	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
 	"tahoe/lafs/immutable/layout"
+	"tahoe/lafs/mutable"
 	"tahoe/reactor"
 	"tahoe/storage"
 )
@@ -27,12 +29,17 @@ type problem struct {
 	kind   string // a value of wapi.KindHeader
 	allow  string
 	size   *int64 // of the file, for an unsatisfiable range
+	json   bool   // to be told in JSON
 }
 
 func (p problem) Error() string { return p.text }
 
 func badRequest(format string, args ...any) problem {
 	return problem{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
+}
+
+func conflict(format string, args ...any) problem {
+	return problem{status: http.StatusConflict, text: fmt.Sprintf(format, args...)}
 }
 
 func notYet(what string) problem {
@@ -48,15 +55,15 @@ func problemOf(err error) problem {
 	if p, ok := errors.AsType[problem](err); ok {
 		return p
 	}
-	if _, ok := errors.AsType[*immutable.NotEnoughSharesError](err); ok {
-		return problem{status: http.StatusGone, kind: wapi.KindNotEnoughShares, text: err.Error()}
+	if p, ok := gridProblem(err); ok {
+		return p
 	}
-	if _, ok := errors.AsType[*immutable.UnhappyError](err); ok {
-		return problem{status: http.StatusInternalServerError, kind: wapi.KindNotEnoughServers, text: err.Error()}
+	if p, ok := childProblem(err); ok {
+		return p
 	}
 	switch {
 	case errors.Is(err, caps.ErrMalformed):
-		return badRequest("Invalid capability: %s", strings.TrimPrefix(err.Error(), caps.ErrMalformed.Error()+": "))
+		return badRequest("Invalid capability: %s", malformedText(err))
 	case errors.Is(err, layout.ErrTooLong):
 		return badRequest("%v", err)
 	case errors.Is(err, grid.ErrNoServers):
@@ -71,6 +78,75 @@ func problemOf(err error) problem {
 		return problem{status: http.StatusGatewayTimeout, text: "the grid did not answer in time: " + err.Error()}
 	}
 	return problem{status: http.StatusInternalServerError, text: publicText(err)}
+}
+
+// gridProblem is about what servers have or take.
+func gridProblem(err error) (problem, bool) {
+	if is[*immutable.NotEnoughSharesError](err) || is[*mutable.NotEnoughSharesError](err) {
+		return problem{status: http.StatusGone, kind: wapi.KindNotEnoughShares, text: err.Error()}, true
+	}
+	if is[*immutable.UnhappyError](err) || is[*mutable.WriteError](err) {
+		return problem{status: http.StatusInternalServerError, kind: wapi.KindNotEnoughServers, text: err.Error()}, true
+	}
+	switch {
+	case errors.Is(err, mutable.ErrUncoordinated):
+		return problem{status: http.StatusInternalServerError, kind: wapi.KindUncoordinated, text: "UncoordinatedWriteError: " + err.Error()}, true
+	case errors.Is(err, lafs.ErrProhibited):
+		reason := err.Error()
+		if e, ok := errors.AsType[*lafs.ProhibitedError](err); ok {
+			reason = e.Reason
+		}
+		return problem{status: http.StatusForbidden, text: "Access Prohibited: " + reason}, true
+	case errors.Is(err, lafs.ErrReadOnly):
+		return badRequest("NotWriteableError: the capability allows to read this, and not to change it"), true
+	case errors.Is(err, lafs.ErrTooLarge):
+		return problem{status: http.StatusRequestEntityTooLarge, text: "FileTooLargeError: " + err.Error()}, true
+	case errors.Is(err, lafs.ErrWrongKind):
+		return badRequest("%v", err), true
+	}
+	return problem{}, false
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// childProblem is about a name in a directory. The names of errors in front of some sentences are those of the original, by
+// which scripts know them.
+func childProblem(err error) (problem, bool) {
+	name := ""
+	if e, ok := errors.AsType[*lafs.ChildError](err); ok {
+		name = short(e.Name)
+	}
+	switch {
+	case errors.Is(err, lafs.ErrNoChild):
+		return problem{status: http.StatusNotFound, text: "No such child: " + short(missingName(err))}, true
+	case errors.Is(err, lafs.ErrChildExists):
+		return conflict("There was already a child by that name, and you asked me to not replace it."), true
+	case errors.Is(err, lafs.ErrNotDeepImmutable), errors.Is(err, caps.ErrNotImmutable):
+		return badRequest("MustBeDeepImmutableError: child '%s' can change, or nobody knows that it cannot; what is in an immutable directory must be immutable itself", name), true
+	case errors.Is(err, lafs.ErrUnknownPower):
+		return badRequest("MustNotBeUnknownRWError: the capability of child '%s' is of a kind that this version does not know, and may allow to write: "+
+			"give one that only reads beside it, as ro_uri, or use a later version", name), true
+	case errors.Is(err, caps.ErrTooPowerful):
+		return badRequest("MustBeReadonlyError: the capability to read child '%s' allows to write", name), true
+	case errors.Is(err, caps.ErrMalformed) && name != "":
+		return badRequest("Invalid capability of child '%s': %s", name, malformedText(err)), true
+	case errors.Is(err, lafs.ErrNoCapability), errors.Is(err, lafs.ErrBadName), errors.Is(err, lafs.ErrBadMetadata),
+		errors.Is(err, lafs.ErrNotDirectory), errors.Is(err, lafs.ErrIsDirectory):
+		return badRequest("%v", err), true
+	}
+	return problem{}, false
+}
+
+// malformedText is what is wrong with a capability.
+func malformedText(err error) string {
+	_, text, ok := strings.Cut(err.Error(), caps.ErrMalformed.Error()+": ")
+	if !ok {
+		return err.Error()
+	}
+	return text
 }
 
 // publicText is what an error may say to somebody far away: not where on the node's disk something is.
@@ -94,6 +170,16 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	}
 	for _, name := range []string{"Etag", "Content-Disposition", "Content-Encoding", "Accept-Ranges"} {
 		h.Del(name)
+	}
+	if p.json {
+		var out printer
+		out.flat = true
+		out.open('{')
+		out.key("error")
+		out.text(p.text)
+		out.close('}')
+		writeBody(w, r, "application/json", p.status, out.b)
+		return
 	}
 	writeBody(w, r, "text/plain;charset=utf-8", p.status, []byte(p.text+"\n"))
 }

@@ -7,12 +7,17 @@ import (
 	"tahoe/caps"
 )
 
-// etagOf is the tag of an answer about an immutable file: its storage index and the kind of answer. It is sent bare, as
-// the original does and as scripts compare it, and accepted bare or in quotes. A literal has no tag: its answer is as
+// etagOf is the tag of an answer about an immutable file or directory: its storage index and the kind of answer. It is sent
+// bare, as the original does and as scripts compare it, and accepted bare or in quotes. A literal has no tag: its answer is as
 // short as the question.
 func etagOf(c caps.Cap, operation string) string {
-	if f, ok := c.(caps.CHK); ok {
-		return f.Index().String() + "-" + operation
+	switch c := c.(type) {
+	case caps.CHK:
+		return c.Index().String() + "-" + operation
+	case caps.DirectoryRead:
+		if file, ok := c.Inner().(caps.CHK); ok {
+			return "DIR:" + file.Index().String() + "-" + operation
+		}
 	}
 	return ""
 }

@@ -1,35 +1,51 @@
 package web
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 
 	"tahoe/caps"
-	"tahoe/frontends/web/wapi"
+	"tahoe/lafs"
 )
 
-// serveCap answers requests to /uri/CAP.
+// serveCap answers requests to /uri/CAP and to names below it.
 func (s *Server) serveCap(w *recorder, r *http.Request, rt route) error {
-	c, f, err := s.open(rt.cap)
-	if err != nil {
-		return explainUpload(err, r, rt)
-	}
-	if len(rt.names) > 0 {
-		return noChild(r, rt.names[0])
-	}
 	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return s.serveGet(w, r, rt)
 	case http.MethodPut:
-		return putOnFile(r)
+		return s.servePut(w, r, rt)
 	case http.MethodPost:
-		return postOnFile(r)
+		return s.servePost(w, r, rt)
 	case http.MethodDelete:
-		return badRequest("DELETE needs a directory and a name: a file capability by itself hangs in no directory")
+		return s.serveDelete(w, r, rt)
 	}
-	if err := allow(r, http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete); err != nil {
+	return allow(r, http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodDelete)
+}
+
+// serveGet answers GET and HEAD of whatever is there.
+func (s *Server) serveGet(w *recorder, r *http.Request, rt route) error {
+	p, err := s.need(r, rt)
+	if err != nil {
 		return err
 	}
-	return s.serveFile(w, r, c, f, "")
+	n, err := s.store.OpenChild(p.entry.Child)
+	if err != nil {
+		return err
+	}
+	if d, ok := n.(*lafs.Directory); ok {
+		return s.serveDirectory(w, r, rt, d)
+	}
+	if rt.slash {
+		return badRequest("Files have no children named ''")
+	}
+	if u, ok := n.(*lafs.UnknownNode); ok {
+		return serveUnknown(w, r, p, u.Child())
+	}
+	return s.serveFile(w, r, n, p)
 }
 
 // serveNamed answers requests to /file/CAP/anything/NAME.
@@ -37,36 +53,23 @@ func (s *Server) serveNamed(w *recorder, r *http.Request, rt route) error {
 	if err := allow(r, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	c, f, err := s.open(rt.cap)
+	c, err := caps.Parse(rt.cap)
 	if err != nil {
 		return err
 	}
-	return s.serveFile(w, r, c, f, rt.fileName())
-}
-
-// open reads a capability and finds the file that it names.
-func (s *Server) open(text string) (caps.Read, File, error) {
-	c, err := caps.Parse(text)
+	if caps.IsDirectory(c) || lafs.ChildOf(c).Kind() == lafs.KindUnknown {
+		return badRequest("/file needs the capability of a file")
+	}
+	p := &place{root: c, entry: lafs.Entry{Name: rt.fileName(), Child: lafs.ChildOf(c)}, found: true}
+	n, err := s.store.OpenChild(p.entry.Child)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	switch c := c.(type) {
-	case caps.CHK:
-		f, err := s.store.Open(c)
-		return c, f, err
-	case caps.Literal:
-		f, err := s.store.Open(c)
-		return c, f, err
-	case caps.Unknown:
-		return nil, nil, badRequest("Invalid capability: it is of a kind that this version does not know")
-	case caps.Read:
-		return nil, nil, notYet("directories and mutable files are")
-	}
-	return nil, nil, badRequest("this is a verify capability: it may check a file but not read it")
+	return s.serveFile(w, r, n, p)
 }
 
 // serveFile answers GET and HEAD of a file.
-func (s *Server) serveFile(w *recorder, r *http.Request, c caps.Read, f File, name string) error {
+func (s *Server) serveFile(w *recorder, r *http.Request, n lafs.Node, p *place) error {
 	a := args{query: r.URL.Query()}
 	op := a.operation()
 	if r.Method == http.MethodHead && op != "" {
@@ -79,67 +82,102 @@ func (s *Server) serveFile(w *recorder, r *http.Request, c caps.Read, f File, na
 	default:
 		return badRequest("GET file: bad t=%s", short(op))
 	}
-	tag := etagOf(c, op)
+	tag := etagOf(n.Cap(), op)
 	if notModified(w, r, tag) {
 		return nil
 	}
 	switch op {
 	case "json":
-		return s.writeJSON(w, r, "text/plain", describe(c, f))
-	case "uri", "readonly-uri":
-		writeText(w, r, c.Encode())
+		s.describeFile(w, r, n, p)
 		return nil
+	case "uri", "readonly-uri":
+		return writeCap(w, r, n.Cap(), op)
 	}
+	return s.download(w, r, n, a, download{name: p.entry.Name, tag: tag})
+}
+
+// download sends the bytes of a file.
+func (s *Server) download(w *recorder, r *http.Request, n lafs.Node, a args, d download) (err error) {
 	if given := a.get("filename"); given != "" {
-		name = given
+		d.name = given
 	}
-	save, err := a.boolean("save")
-	if err != nil {
+	if d.save, err = a.boolean("save"); err != nil {
 		return err
 	}
-	return s.deliver(w, r, f, download{name: name, save: save, tag: tag})
-}
-
-func describe(c caps.Read, f File) wapi.FileNode {
-	n := wapi.FileNode{Format: "CHK", Size: f.Size(), ReadURI: c.Encode()}
-	if v, ok := c.Verify(); ok {
-		n.VerifyURI = v.Encode()
+	if f, ok := n.(*lafs.MutableFile); ok {
+		return s.deliverMutable(w, r, f, d)
 	}
-	return n
+	f, ok := n.(lafs.File)
+	if !ok {
+		return lafs.ErrWrongKind
+	}
+	t := s.history.download(f.Cap(), f.Size())
+	err = s.deliver(w, r, countedFile{f, t}, d)
+	t.end(err)
+	return err
 }
 
-// noChild refuses a path that goes on below a file.
-func noChild(r *http.Request, name string) error {
-	if r.Method == http.MethodPut || r.Method == http.MethodPost {
-		return problem{
-			status: http.StatusConflict,
-			text:   "Cannot create directory '" + short(name) + "', because its parent is a file, not a directory",
+// A countedFile notes what is read of it.
+type countedFile struct {
+	contents
+	t *transfer
+}
+
+func (f countedFile) Read(ctx context.Context, off, n int64, w io.Writer) error {
+	return f.contents.Read(ctx, off, n, countedWriter{w, f.t})
+}
+
+type countedWriter struct {
+	w io.Writer
+	t *transfer
+}
+
+func (c countedWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.t.delivered(n)
+	return n, err
+}
+
+// describeFile answers t=json. Of a mutable file only the grid knows the size; when it does not, the size is left out.
+func (s *Server) describeFile(w *recorder, r *http.Request, n lafs.Node, p *place) {
+	f := factsOf(lafs.ChildOf(n.Cap()))
+	if m, ok := n.(*lafs.MutableFile); ok {
+		if v, err := m.Stat(r.Context()); err == nil {
+			f.size = &v.Size
 		}
 	}
-	return badRequest("Files have no children named '%s'", short(name))
+	f.metadata = p.metadata()
+	writeFacts(w, r, f)
 }
 
-func putOnFile(r *http.Request) error {
-	q := r.URL.Query()
-	switch op := strings.TrimSpace(q.Get("t")); {
-	case r.Header.Get("Content-Range") != "":
-		return problem{status: http.StatusNotImplemented, text: "Content-Range in PUT not yet supported"}
-	case op != "" && op != "uri":
-		return badRequest("PUT to a file: bad t=%s", short(op))
-	case q.Has("offset"):
-		return badRequest("PUT to a file: append operation invoked on an immutable cap")
+// writeCap answers t=uri and t=readonly-uri.
+func writeCap(w *recorder, r *http.Request, c caps.Cap, op string) error {
+	if op == "readonly-uri" {
+		if ro, ok := caps.ReadOnly(c); ok {
+			c = ro
+		}
 	}
-	return badRequest("PUT to a file: an immutable file cannot be replaced; PUT /uri stores a new one")
+	writeText(w, r, c.Encode())
+	return nil
 }
 
-func postOnFile(r *http.Request) error {
-	switch op := strings.TrimSpace(r.URL.Query().Get("t")); op {
-	case "check":
-		return notYet("checking files is")
-	case "upload":
-		return badRequest("POST to file: an immutable file cannot be replaced; POST /uri?t=upload stores a new one")
+// serveUnknown answers GET and HEAD of something that only a later version understands.
+func serveUnknown(w *recorder, r *http.Request, p *place, c lafs.Child) error {
+	switch op := (args{query: r.URL.Query()}).operation(); op {
+	case "json":
+		f := factsOf(c)
+		if isBare(c, p.dir) {
+			f.write = ""
+		} else {
+			f.unknownMutability(c, p.dir)
+		}
+		f.metadata = p.metadata()
+		writeFacts(w, r, f)
+		return nil
+	case "info":
+		return notYet("pages about a file (t=info) are")
 	default:
-		return badRequest("POST to file: bad t=%s", short(op))
+		return badRequest("GET unknown URI type: can only do t=info and t=json, not t=%s. A later version may know more of it", short(op))
 	}
 }
 

@@ -97,7 +97,9 @@ func TestGetFile(t *testing.T) {
 		{name: "info", target: "/uri/" + uri + "?t=info", status: 501, body: "pages about a file (t=info) are not supported by this version yet\n"},
 		{name: "bad t", target: "/uri/" + uri + "?t=zzz", status: 400, body: "GET file: bad t=zzz\n"},
 		{name: "child of a file", target: "/uri/" + uri + "/a", status: 400, body: "Files have no children named 'a'\n"},
-		{name: "empty part", target: "/uri/" + uri + "/", status: 400, body: "The webapi does not allow empty pathname components, i.e. a double slash\n"},
+		{name: "empty part", target: "/uri/" + uri + "//a", status: 400, body: "The webapi does not allow empty pathname components, i.e. a double slash\n"},
+		{name: "slash behind a file", target: "/uri/" + uri + "/", status: 400, body: "Files have no children named ''\n"},
+		{name: "a name that is no UTF-8", target: "/uri/" + dirCap + "/%ff", status: 400, body: "a name in the path is not UTF-8\n"},
 		{name: "put below a file", method: "PUT", target: "/uri/" + uri + "/a", status: 409, body: "Cannot create directory 'a', because its parent is a file, not a directory\n"},
 		{name: "put", method: "PUT", target: "/uri/" + uri, status: 400, body: "PUT to a file: an immutable file cannot be replaced; PUT /uri stores a new one\n"},
 		{name: "append", method: "PUT", target: "/uri/" + uri + "?offset=3", status: 400, body: "PUT to a file: append operation invoked on an immutable cap\n"},
@@ -111,11 +113,11 @@ func TestGetFile(t *testing.T) {
 		{name: "patch", method: "PATCH", target: "/uri/" + uri, status: 405, want: map[string]string{"Allow": "GET, HEAD, PUT, POST, DELETE"}},
 		{name: "malformed", target: "/uri/URI:CHK:zz", status: 400},
 		{name: "no capability", target: "/uri/hello", status: 400, body: "Invalid capability: it does not begin with a kind and a colon, as URI:CHK: does\n"},
-		{name: "unknown kind", target: "/uri/x-future:hello", status: 400, body: "Invalid capability: it is of a kind that this version does not know\n"},
+		{name: "unknown kind", target: "/uri/x-future:hello", status: 400, body: "GET unknown URI type: can only do t=info and t=json, not t=. A later version may know more of it\n"},
 		{name: "unknown kind by POST", method: "POST", target: "/uri/x-future:hello", status: 400},
 		{name: "verify capability", target: "/uri/" + v.Encode(), status: 400, body: "this is a verify capability: it may check a file but not read it\n"},
-		{name: "mutable", target: "/uri/" + mutableCap, status: 501, body: "directories and mutable files are not supported by this version yet\n", want: map[string]string{"Tahoe-Error": "not-supported-yet"}},
-		{name: "directory", target: "/uri/" + dirCap + "/a/b", status: 501},
+		{name: "lost mutable file", target: "/uri/" + mutableCap, status: 410, want: map[string]string{"Tahoe-Error": "not-enough-shares"}},
+		{name: "lost directory", target: "/uri/" + dirCap + "/a/b", status: 410, want: map[string]string{"Tahoe-Error": "not-enough-shares"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,111 +2,129 @@ package web
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
-	"tahoe/caps"
+	"tahoe/internal/spool"
 )
 
 const (
-	maxField  = 64 << 10 // bytes of a form field other than the file
-	maxFields = 100
-	formBlock = 64 << 10 // bytes of the body read at once
+	maxField   = 64 << 10 // bytes of a form field other than the file
+	maxFields  = 100
+	maxPlain   = 1 << 20  // bytes of a form without files
+	formBlock  = 64 << 10 // bytes of the body read at once
+	formMemory = 64 << 10 // bytes of a form's file that stay in memory
 )
 
-// postFile answers POST /uri.
-func (s *Server) postFile(w *recorder, r *http.Request) error {
-	a := args{query: r.URL.Query(), form: map[string]string{}}
-	if err := checkPost(a); err != nil {
+// A form is the body of a POST. Its file waits in a spool until the fields behind it are known too: they say what becomes of
+// it. It belongs to the goroutine of the request, which closes it.
+type form struct {
+	fields   map[string]string
+	file     *spool.Spool // nil: there was none
+	fileName string
+	raw      io.Reader // the body, when it is no form
+	plain    bool      // there is a body, and it is no form with parts
+}
+
+// args are the arguments of the request.
+func (f *form) args(r *http.Request) args { return args{query: r.URL.Query(), form: f.fields} }
+
+// source is the file as it can be stored: it can be read twice.
+func (f *form) source() source {
+	return source{io.NewSectionReader(f.file, 0, f.file.Size()), f.file.Size()}
+}
+
+func (f *form) close() {
+	if f.file != nil {
+		_ = f.file.Close()
+	}
+}
+
+// bodyOperations are those whose body is JSON, whatever type it says it is of: curl says that everything is a form.
+var bodyOperations = []string{"mkdir-with-children", "mkdir-immutable", "set_children", "set-children"}
+
+// readForm reads the body of a POST if it is a form.
+func (s *Server) readForm(w http.ResponseWriter, r *http.Request) (*form, error) {
+	f := &form{fields: map[string]string{}}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	isJSON := slices.Contains(bodyOperations, strings.TrimSpace(r.URL.Query().Get("t")))
+	switch {
+	case err == nil && kind == "multipart/form-data":
+		return f, s.readParts(w, r, f)
+	case err == nil && kind == "application/x-www-form-urlencoded" && !isJSON:
+		return f, s.readPlain(w, r, f)
+	}
+	f.raw, f.plain = r.Body, r.ContentLength != 0
+	return f, nil
+}
+
+// readPlain reads a form without parts.
+func (s *Server) readPlain(w http.ResponseWriter, r *http.Request, f *form) error {
+	b, err := s.readBody(w, r, maxPlain)
+	if err != nil {
 		return err
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/form-data" {
-		return badRequest("POST /uri?t=upload needs a body of type multipart/form-data with a field named file")
+	f.plain = len(b) > 0
+	values, err := url.ParseQuery(string(b))
+	if err != nil {
+		return badRequest("the form cannot be read: it holds a %% that is not followed by two hexadecimal digits, or a semicolon")
 	}
+	for name, v := range values {
+		f.fields[name] = v[0]
+	}
+	return nil
+}
+
+// readParts reads a form with parts.
+func (s *Server) readParts(w http.ResponseWriter, r *http.Request, f *form) error {
 	src := newBody(w, r, s.c.Stall)
 	r.Body = struct {
 		io.Reader
 		io.Closer
 	}{bufio.NewReaderSize(src, formBlock), r.Body}
-	up, err := s.readForm(r, a)
-	if err := src.blame(err, s.c.Stall); err != nil {
-		return err
-	}
-	target, err := s.whenDone(r, a)
+	err := src.blame(s.readFields(r, f), s.c.Stall)
 	if err != nil {
-		return err
+		f.close()
 	}
-	if target != "" {
-		return redirect(w, r, doneTarget(target, up.cap))
-	}
-	return s.servePage(w, r, "uploaded.html", uploadedPage(up))
+	return err
 }
 
-// checkPost refuses what POST /uri cannot do, as far as the arguments that are known tell.
-func checkPost(a args) error {
-	switch a.operation() {
-	case "", "upload":
-		return a.immutable()
-	case "mkdir", "mkdir-with-children", "mkdir-immutable":
-		return notYet("directories are")
-	}
-	return badRequest(collectionUse)
-}
-
-// An uploaded file is what came of a form.
-type uploaded struct {
-	cap  caps.Read
-	name string
-	size int64
-}
-
-// readForm goes through a form part by part, and stores its file while it comes. Fields in front of the file are heeded
-// before anything is stored; browsers send fields in the order of the page.
-func (s *Server) readForm(r *http.Request, a args) (up uploaded, err error) {
+func (s *Server) readFields(r *http.Request, f *form) error {
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return up, badRequest("the form cannot be read: %v", err)
+		return badRequest("the form cannot be read: %v", err)
 	}
 	for range maxFields {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
-			if up.cap == nil {
-				return up, badRequest("t=upload needs a form field named file, and the form has none")
-			}
-			return up, s.checkForm(r, a)
+			return nil
 		}
 		if err != nil {
-			return up, badRequest("the form cannot be read: %v", err)
+			return badRequest("the form cannot be read: %v", err)
 		}
 		if part.FormName() != "file" {
-			err = readField(a, part)
-		} else if up.cap != nil {
+			err = f.readField(part)
+		} else if f.file != nil {
 			err = badRequest("the form has two fields named file")
-		} else if err = s.checkForm(r, a); err == nil {
-			up, err = s.storePart(r, part)
+		} else {
+			err = f.readFile(part, s.c.TempDir)
 		}
 		if err != nil {
-			return up, err
+			return err
 		}
 	}
-	return up, badRequest("the form has more than %d fields", maxFields)
-}
-
-func (s *Server) checkForm(r *http.Request, a args) error {
-	if err := checkPost(a); err != nil {
-		return err
-	}
-	_, err := s.whenDone(r, a)
-	return err
+	return badRequest("the form has more than %d fields", maxFields)
 }
 
 // readField keeps the first value of each field.
-func readField(a args, part *multipart.Part) error {
+func (f *form) readField(part *multipart.Part) error {
 	b, err := io.ReadAll(io.LimitReader(part, maxField+1))
 	if err != nil {
 		return badRequest("the form cannot be read: %v", err)
@@ -114,24 +132,33 @@ func readField(a args, part *multipart.Part) error {
 	if len(b) > maxField {
 		return problem{status: http.StatusRequestEntityTooLarge, text: "a field of the form is longer than 64 KiB"}
 	}
-	if _, twice := a.form[part.FormName()]; !twice {
-		a.form[part.FormName()] = string(b)
+	if _, twice := f.fields[part.FormName()]; !twice {
+		f.fields[part.FormName()] = string(b)
 	}
 	return nil
 }
 
-// storePart stores the file of a form. Browsers send an empty file with an empty name when none was chosen.
-func (s *Server) storePart(r *http.Request, part *multipart.Part) (uploaded, error) {
-	src := bufio.NewReaderSize(part, formBlock)
-	if _, err := src.Peek(1); errors.Is(err, io.EOF) && emptyName(part) {
-		return uploaded{}, badRequest("no file was chosen")
+// readFile spools the file of a form. Browsers send an empty file with an empty name when none was chosen.
+func (f *form) readFile(part *multipart.Part, dir string) error {
+	f.file, f.fileName = spool.New(dir, formMemory), fileNameOf(part)
+	from := &counter{r: part}
+	_, err := io.CopyBuffer(struct{ io.Writer }{f.file}, from, make([]byte, formBlock))
+	switch {
+	case from.err != nil:
+		return badRequest("the form ends before its file does")
+	case err == nil && f.file.Size() == 0 && emptyName(part):
+		return badRequest("no file was chosen")
 	}
-	counted := &counter{r: src}
-	c, err := s.store.Put(r.Context(), counted, -1)
-	if err != nil && counted.err != nil {
-		err = badRequest("the form ends before its file does")
+	return err
+}
+
+// fileNameOf is the name that a file had where it came from, with whatever is in it: Part.FileName would cut folders off.
+func fileNameOf(part *multipart.Part) string {
+	_, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	if err != nil {
+		return part.FileName()
 	}
-	return uploaded{cap: c, name: part.FileName(), size: counted.n}, err
+	return params["filename"]
 }
 
 func emptyName(part *multipart.Part) bool {
@@ -152,4 +179,20 @@ func (c *counter) Read(p []byte) (int, error) {
 		c.err = err
 	}
 	return n, err
+}
+
+// maxCap is more than any capability is long.
+const maxCap = 64 << 10
+
+// readBody reads all of a body that is small.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	src := newBody(w, r, s.c.Stall)
+	b, err := io.ReadAll(io.LimitReader(src, limit+1))
+	if err := src.blame(err, s.c.Stall); err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, problem{status: http.StatusRequestEntityTooLarge, text: "the body of this request is too long for what it is"}
+	}
+	return bytes.TrimSpace(b), nil
 }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"time"
 
+	"tahoe/caps"
 	"tahoe/lafs/grid"
 )
 
@@ -148,15 +149,15 @@ type uploadedData struct {
 
 // uploadedPage makes the links to a new file. Their elements are escaped here, colons too, which a template would take
 // for the end of a scheme.
-func uploadedPage(up uploaded) uploadedData {
-	text := url.QueryEscape(up.cap.Encode())
-	d := uploadedData{Cap: up.cap.Encode(), Name: up.name, Size: sizeText(uint64(up.size))}
-	if up.name == "" {
+func uploadedPage(c caps.Cap, name string, size int64) uploadedData {
+	text := escapeCap(c.Encode())
+	d := uploadedData{Cap: c.Encode(), Name: name, Size: sizeText(uint64(size))}
+	if name == "" {
 		d.Open = template.URL("/uri/" + text)
 		d.Save = d.Open + "?save=true"
 		return d
 	}
-	d.Open = template.URL("/file/" + text + "/@@named=/" + url.PathEscape(up.name))
+	d.Open = template.URL("/file/" + text + "/@@named=/" + url.PathEscape(name))
 	d.Save = d.Open + "?save=true"
 	return d
 }

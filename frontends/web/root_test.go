@@ -133,7 +133,7 @@ func TestSmallRoutes(t *testing.T) {
 		{name: "root, bad t", target: "/?t=zz", status: 400, body: "Unknown t value: 'zz'\n"},
 		{name: "style", target: "/tahoe.css", status: 200, want: map[string]string{"Content-Type": "text/css; charset=utf-8"}},
 		{name: "icon", target: "/icon.svg", status: 200, want: map[string]string{"Content-Type": "image/svg+xml"}},
-		{name: "unknown", target: "/status", status: 404, body: "there is no such page on this node\n", want: map[string]string{"X-Frame-Options": "DENY", "Content-Type": "text/plain;charset=utf-8"}},
+		{name: "unknown", target: "/storage", status: 404, body: "there is no such page on this node\n", want: map[string]string{"X-Frame-Options": "DENY", "Content-Type": "text/plain;charset=utf-8"}},
 		{name: "static", target: "/static/a.html", status: 200, body: "<p>hi", want: map[string]string{"Content-Security-Policy": "", "X-Frame-Options": "DENY"}},
 		{name: "static, escaped", target: "/static/%61.html", status: 200, body: "<p>hi"},
 		{name: "static index", target: "/static/", status: 200, body: "front"},

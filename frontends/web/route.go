@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // routeKind is a family of addresses that one handler answers.
@@ -17,6 +20,9 @@ const (
 	kindCollection           // /uri
 	kindCap                  // /uri/CAP and names below it
 	kindNamed                // /file/CAP/anything/NAME
+	kindOperation            // /operations/HANDLE
+	kindStatus               // /status
+	kindStatistics           // /statistics
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
@@ -33,7 +39,8 @@ type route struct {
 	shape string   // the path with everything secret taken out
 	cap   string   // text of the capability
 	names []string // what follows it
-	rest  string   // path below /static, name of an asset
+	slash bool     // a slash ends the path
+	rest  string   // path below /static, name of an asset, handle of an operation
 	err   error    // the path is of a known kind, but bad
 }
 
@@ -50,6 +57,12 @@ func parseRoute(escaped string) route {
 		return namedRoute(first, strings.TrimLeft(rest, "/"))
 	case "static":
 		return staticRoute(rest)
+	case "operations":
+		return operationRoute(rest)
+	case "status":
+		return route{kind: kindStatus, shape: "/status", rest: rest}
+	case "statistics":
+		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
 	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
@@ -66,13 +79,30 @@ func capRoute(first, rest string) route {
 	}
 	rt := route{kind: kindCap, shape: "/" + first + "/[cap]"}
 	rt.read(rest)
+	if n := len(rt.names); n > 0 && rt.names[n-1] == "" {
+		rt.names, rt.slash = rt.names[:n-1], true
+	}
 	if len(rt.names) > 0 {
 		rt.shape += "/[path]"
 	}
-	for _, n := range rt.names {
-		if n == "" && rt.err == nil {
+	for i, n := range rt.names {
+		switch {
+		case rt.err != nil:
+		case n == "":
 			rt.err = badRequest("The webapi does not allow empty pathname components, i.e. a double slash")
+		case !utf8.ValidString(n):
+			rt.err = badRequest("a name in the path is not UTF-8")
 		}
+		rt.names[i] = norm.NFC.String(n)
+	}
+	return rt
+}
+
+func operationRoute(rest string) route {
+	rt := route{kind: kindOperation, shape: "/operations/[handle]"}
+	var err error
+	if rt.rest, err = url.PathUnescape(rest); err != nil {
+		rt.err = badEscape()
 	}
 	return rt
 }
@@ -148,9 +178,14 @@ func methodText(r *http.Request) string {
 
 // queryText is the t= of a request for the log: one of the words of the web API, or a question mark.
 func queryText(r *http.Request) string {
-	switch t := r.URL.Query().Get("t"); t {
-	case "", "json", "uri", "readonly-uri", "info", "upload", "mkdir", "mkdir-with-children", "mkdir-immutable", "check":
+	t := r.URL.Query().Get("t")
+	if t == "" || slices.Contains(words, t) {
 		return t
 	}
 	return "?"
 }
+
+// words are the values of t= that the web API has.
+var words = strings.Fields(`json uri readonly-uri info rename-form status cancel openmetrics
+	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
+	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest`)

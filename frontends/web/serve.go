@@ -27,6 +27,7 @@ func (s *Server) Service(ln net.Listener) reactor.Service {
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, ready func()) error {
 	work := reactor.Work(ctx)
+	defer s.operations.close()
 	silent := newSilentConns()
 	srv := &http.Server{
 		Handler:           s,

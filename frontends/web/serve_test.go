@@ -18,6 +18,7 @@ import (
 	"tahoe/caps"
 	"tahoe/frontends/web"
 	"tahoe/frontends/web/wapi"
+	"tahoe/lafs"
 	"tahoe/reactor"
 )
 
@@ -138,7 +139,7 @@ func TestCutIsVisible(t *testing.T) {
 func TestExpectContinue(t *testing.T) {
 	for _, tt := range []struct{ name, query, want string }{
 		{"taken", "", "HTTP/1.1 100 Continue"},
-		{"refused before the body", "?format=MDMF", "HTTP/1.1 501 Not Implemented"},
+		{"refused before the body", "?format=ZDMF", "HTTP/1.1 400 Bad Request"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, ln := newRig(t), listen(t)
@@ -181,7 +182,7 @@ type gateStore struct {
 	g *gate
 }
 
-func (s *gateStore) Open(caps.Cap) (web.File, error) { return s.g, nil }
+func (s *gateStore) OpenChild(lafs.Child) (lafs.Node, error) { return s.g, nil }
 
 func TestStop(t *testing.T) {
 	for _, tt := range []struct {
@@ -341,13 +342,11 @@ func TestRefusalOfAnUploadUnderWay(t *testing.T) {
 }
 
 // A fullShelf has no room for anything.
-type fullShelf struct{}
+type fullShelf struct{ web.Store }
 
-func (fullShelf) Put(context.Context, io.Reader, int64) (caps.Read, error) {
-	return nil, syscall.ENOSPC
+func (fullShelf) Put(context.Context, io.Reader, lafs.PutOptions) (res lafs.PutResult, err error) {
+	return res, syscall.ENOSPC
 }
-
-func (fullShelf) Open(caps.Cap) (web.File, error) { return nil, errLost() }
 
 type zeros struct{}
 
@@ -356,9 +355,9 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // A body that nobody wants does not hold the connection when it does not come.
 func TestStalledUselessBody(t *testing.T) {
 	for _, request := range []string{
-		"PUT /uri?format=MDMF HTTP/1.1\r\nContent-Length: 100",
-		"PUT /uri?format=MDMF HTTP/1.1\r\nContent-Length: 100\r\nExpect: 100-continue",
-		"PUT /uri?format=MDMF HTTP/1.1\r\nTransfer-Encoding: chunked",
+		"PUT /uri?format=ZDMF HTTP/1.1\r\nContent-Length: 100",
+		"PUT /uri?format=ZDMF HTTP/1.1\r\nContent-Length: 100\r\nExpect: 100-continue",
+		"PUT /uri?format=ZDMF HTTP/1.1\r\nTransfer-Encoding: chunked",
 		"POST /uri?t=mkdir HTTP/1.1\r\nContent-Length: 1000000",
 		"GET /healthz HTTP/1.1\r\nContent-Length: 100",
 		"DELETE / HTTP/1.1\r\nContent-Length: 100",
@@ -394,7 +393,7 @@ func TestConnectionIsKept(t *testing.T) {
 		request string
 		status  int
 	}{
-		{"PUT /uri?format=MDMF HTTP/1.1\r\nContent-Length: 5\r\nHost: a.localhost\r\n\r\nhello", 501},
+		{"PUT /uri?format=ZDMF HTTP/1.1\r\nContent-Length: 5\r\nHost: a.localhost\r\n\r\nhello", 400},
 		{"GET /healthz HTTP/1.1\r\nContent-Length: 5\r\nHost: a.localhost\r\n\r\nhello", 200},
 		{"PUT /uri HTTP/1.1\r\nContent-Length: 5\r\nHost: a.localhost\r\n\r\nhello", 200},
 	} {

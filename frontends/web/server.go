@@ -7,32 +7,14 @@
 package web
 
 import (
-	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
-	"tahoe/caps"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
 	"tahoe/reactor"
 )
-
-// A Store puts files on the grid and opens them.
-type Store interface {
-	// Put stores size bytes of src, or all that come when size is -1.
-	Put(ctx context.Context, src io.Reader, size int64) (caps.Read, error)
-	// Open finds what c names without asking the grid.
-	Open(c caps.Cap) (File, error)
-}
-
-// A File is an immutable file. Read writes n bytes from off on to w, in order and verified: an error that comes before
-// anything was written means that nothing of the file was seen yet.
-type File interface {
-	Size() int64
-	Read(ctx context.Context, off, n int64, w io.Writer) error
-}
 
 // A Grid tells what the node knows of its storage servers, without waiting. A grid.Broker is one.
 type Grid interface {
@@ -59,6 +41,7 @@ type Config struct {
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
 	// to this node can then send the user anywhere.
 	ForeignWhenDone bool
+	TempDir         string        // for the files of forms; the system's folder for temporary files
 	Stall           time.Duration // a client that takes or sends nothing for so long is cut off; 0 for 2 minutes
 	Log             *slog.Logger
 	Clock           reactor.Clock
@@ -75,6 +58,9 @@ type Server struct {
 	origin *http.CrossOriginProtection
 	hosts  map[string]bool
 	active tracker
+
+	history    *history
+	operations *operations
 }
 
 // New makes a server of the files in store and of the grid that they are on.
@@ -99,8 +85,14 @@ func New(store Store, grid Grid, c Config) *Server {
 		types:  parseTypes(typesText),
 		origin: http.NewCrossOriginProtection(),
 		hosts:  hostSet(c.Hosts),
+
+		history:    newHistory(c.Clock),
+		operations: newOperations(c.Clock),
 	}
 }
+
+// Close ends the slow operations that go on between requests. A Service does so by itself.
+func (s *Server) Close() { s.operations.close() }
 
 // ServeHTTP answers one request, and logs it without its secrets.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -162,6 +154,12 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveCap(w, r, rt)
 	case kindNamed:
 		return s.serveNamed(w, r, rt)
+	case kindOperation:
+		return s.serveOperation(w, r, rt)
+	case kindStatus:
+		return s.serveStatus(w, r, rt)
+	case kindStatistics:
+		return s.serveStatistics(w, r, rt)
 	case kindStatic:
 		return s.serveStatic(w, r, rt)
 	case kindAsset:

@@ -16,6 +16,7 @@ import (
 
 	"tahoe/caps"
 	"tahoe/frontends/web"
+	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/reactor/reactortest"
 	"tahoe/storage"
@@ -23,42 +24,48 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A shelf is a store in memory.
+// A shelf is a store of immutable files in memory.
 type shelf struct {
-	mu     sync.Mutex
-	files  map[caps.Cap]*file
-	got    []byte // what the last Put stored
-	sizes  []int64
-	putErr error
+	web.Store // for all else; nil in most tests
+	mu        sync.Mutex
+	files     map[caps.Cap]*file
+	got       []byte // what the last Put stored
+	sizes     []int64
+	putErr    error
 }
 
-func (s *shelf) Put(_ context.Context, src io.Reader, size int64) (caps.Read, error) {
+func (s *shelf) Put(_ context.Context, src io.Reader, o lafs.PutOptions) (res lafs.PutResult, err error) {
 	b, err := io.ReadAll(src)
 	if err != nil {
-		return nil, err
+		return res, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.got, s.sizes = b, append(s.sizes, size)
+	s.got, s.sizes = b, append(s.sizes, o.Size)
 	if s.putErr != nil {
-		return nil, s.putErr
+		return res, s.putErr
 	}
 	if len(b) > 55 {
 		b = b[:55]
 	}
-	return caps.NewLiteral(b)
+	res.Cap, err = caps.NewLiteral(b)
+	return res, err
 }
 
-func (s *shelf) Open(c caps.Cap) (web.File, error) {
-	if l, ok := c.(caps.Literal); ok {
-		return &file{data: l.Data()}, nil
+func (s *shelf) OpenChild(ch lafs.Child) (lafs.Node, error) {
+	switch c := ch.Cap().(type) {
+	case caps.Literal:
+		return &file{cap: c, data: c.Data()}, nil
+	case caps.CHK:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if f := s.files[c]; f != nil {
+			f.cap = c
+			return f, nil
+		}
+		return &file{cap: c, size: c.Size(), err: errLost()}, nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f := s.files[c]; f != nil {
-		return f, nil
-	}
-	return &file{size: c.(caps.CHK).Size(), err: errLost()}, nil
+	return s.Store.OpenChild(ch)
 }
 
 func (s *shelf) puts() int {
@@ -69,12 +76,15 @@ func (s *shelf) puts() int {
 
 // A file fails with err after the first good bytes that are asked for.
 type file struct {
+	cap   caps.Cap
 	data  []byte
 	size  int64 // when there is no data
 	err   error
 	good  int64
 	reads int
 }
+
+func (f *file) Cap() caps.Cap { return f.cap }
 
 func (f *file) Size() int64 { return max(f.size, int64(len(f.data))) }
 
@@ -151,6 +161,7 @@ func newRig(t testing.TB, change ...func(*web.Config)) *rig {
 	for _, f := range change {
 		f(&c)
 	}
+	r.shelf.Store = newClient(t)
 	r.Server = web.New(r.shelf, gridOf{servers: 10, connected: 10}, c)
 	return r
 }

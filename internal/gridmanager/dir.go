@@ -86,7 +86,7 @@ func (d Dir) Issued(m *Manager, name string) ([]Issued, error) {
 
 // Keep writes a certificate under the next free number, and returns the name of its file.
 func (d Dir) Keep(name string, s Signed) (string, error) {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return "", err
 	}
 	for n := range maxCertificates {
@@ -102,7 +102,7 @@ func (d Dir) Keep(name string, s Signed) (string, error) {
 
 // Drop removes the certificates of a server, the last one first: what is left after a failure still has its numbers in a row.
 func (d Dir) Drop(name string) error {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return err
 	}
 	n := 0

@@ -38,7 +38,9 @@ func ParsePublicKey(text string) (PublicKey, error) {
 func (k PublicKey) String() string { return publicPrefix + base32.Encode(k.key[:]) }
 
 // A PrivateKey signs. It prints as its public key, whatever prints it; only Encode yields the secret.
-type PrivateKey struct{ seed unique.Handle[[ed25519.SeedSize]byte] }
+type PrivateKey struct {
+	seed unique.Handle[[ed25519.SeedSize]byte]
+}
 
 // NewPrivateKey makes a key by chance.
 func NewPrivateKey() PrivateKey {

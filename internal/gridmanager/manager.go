@@ -58,7 +58,7 @@ func (m *Manager) find(name string) int {
 
 // Add makes a server known: ErrDuplicate, and ErrName for a name that could not be a part of a file's name.
 func (m *Manager) Add(s Server) error {
-	if err := checkName(s.Name); err != nil {
+	if err := CheckName(s.Name); err != nil {
 		return err
 	}
 	if m.find(s.Name) >= 0 {
@@ -78,8 +78,8 @@ func (m *Manager) Remove(name string) error {
 	return nil
 }
 
-// checkName refuses names with which a certificate's file would lie elsewhere than beside config.json, or nowhere.
-func checkName(name string) error {
+// CheckName refuses, as ErrName, names with which a certificate's file would lie elsewhere than beside config.json, or nowhere.
+func CheckName(name string) error {
 	const most = 200 // what is left of a file's name for ".cert." and a number
 	bad := func(c rune) bool { return c < ' ' || strings.ContainsRune(`/\:*?"<>|`, c) }
 	if name == "" || len(name) > most || name[0] == '.' || strings.ContainsFunc(name, bad) {

@@ -106,6 +106,21 @@ func (t *Table) All() iter.Seq[Entry] {
 	}
 }
 
+// Directories yields those entries of All that are directories, and decodes few others.
+func (t *Table) Directories() iter.Seq[Entry] {
+	return func(yield func(Entry) bool) {
+		for _, r := range t.rows {
+			f, err := split(r.raw)
+			if err != nil || !bytes.HasPrefix(f.read, []byte("URI:DIR2")) {
+				continue
+			}
+			if e, ok := t.access.decode(r); ok && e.Kind() == Directory && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // Get decodes the entry of a name, which need not be normalised: *NoChildError when there is none.
 func (t *Table) Get(name string) (Entry, error) {
 	name = norm.NFC.String(name)

@@ -60,9 +60,36 @@ const (
 // Format hides what the config leads to, whatever the verb.
 func (Config) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mutable files config") }
 
-func orDefault[T comparable](v *T, value T) {
-	var zero T
-	if *v == zero {
+// prepare fills in the defaults.
+func (c *Config) prepare() {
+	if c.Pool == nil {
+		c.Pool = reactor.NewPool(0)
+	}
+	if c.Budget == nil {
+		c.Budget = reactor.NewBudget(DefaultBudget)
+	}
+	if c.Encoding == (Encoding{}) {
+		c.Encoding = DefaultEncoding()
+	}
+	if c.Keys == nil {
+		c.Keys = NewKeyPool(0, c.Pool)
+	}
+	if c.Clock == nil {
+		c.Clock = reactor.System()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	orDefault(&c.Hedge, DefaultHedge)
+	orDefault(&c.QueryTimeout, DefaultQueryTimeout)
+	orDefault(&c.WriteTimeout, DefaultWriteTimeout)
+	if c.Remember == 0 {
+		c.Remember = DefaultRemember
+	}
+}
+
+func orDefault(v *time.Duration, value time.Duration) {
+	if *v <= 0 {
 		*v = value
 	}
 }

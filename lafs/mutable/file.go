@@ -2,57 +2,179 @@ package mutable
 
 import (
 	"context"
-	"io"
+	"fmt"
+	"sync"
+	"time"
 
 	"tahoe/caps"
+	"tahoe/lafs/grid"
+	"tahoe/lafs/mutable/layout"
+	"tahoe/storage"
 )
 
 // A File is a mutable file as its capability allows to use it. It may be used by several goroutines at once, and holds
 // nothing that needs closing.
 type File struct {
-	m   *Files
-	cap func() caps.Read
+	m      *Files
+	open   func() opened // behind a function, which nothing prints
+	key    placeKey
+	format caps.Format
+}
+
+// opened is what the capability of a File gives. A file that can only be read has the zero MutableWrite.
+type opened struct {
+	cap     caps.Read
+	write   caps.MutableWrite
+	readKey [16]byte
+}
+
+// newFile makes a File of its capability, and again of the same one if that allows to write.
+func newFile(m *Files, c caps.Read, w caps.MutableWrite) *File {
+	read, ok := c.(caps.MutableRead)
+	if !ok {
+		read, _ = w.ReadOnly().(caps.MutableRead)
+	}
+	o := opened{cap: c, write: w, readKey: read.Key()}
+	return &File{
+		m: m, open: func() opened { return o }, format: read.FileFormat(),
+		key: placeKey{read.Index(), read.Fingerprint()},
+	}
 }
 
 // Cap is the capability that the file was opened with.
-func (f *File) Cap() caps.Read { return f.cap() }
+func (f *File) Cap() caps.Read { return f.open().cap }
 
 // Writeable says whether the capability allows to write.
-func (f *File) Writeable() bool { return false }
+func (f *File) Writeable() bool { return f.open().write != caps.MutableWrite{} }
 
-// Format is how the file is laid out.
-func (f *File) Format() caps.Format { return 0 }
+// Format is how the file is laid out, as its capability says.
+func (f *File) Format() caps.Format { return f.format }
 
-// Stat asks the servers for the best version that can be rebuilt.
-func (f *File) Stat(ctx context.Context) (Version, error) { return Version{}, errNotYet }
+// String is the capability's kind and the first characters of its storage index.
+func (f *File) String() string { return caps.Abbrev(f.Cap()) }
 
-// Read writes n bytes of the best version from off on to w, in order, and returns that version. A range that ends behind the
-// end of the file ends there, one that begins there is empty; a negative one is storage.ErrRange. Nothing is written before
-// it is verified.
-func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) (Version, error) {
-	return Version{}, errNotYet
+// Map searches servers for shares of the file. Who cares for all of them, as for check or repair, uses ModeCheck.
+func (f *File) Map(ctx context.Context, mode Mode) (*Servermap, error) {
+	o := f.begin(ctx)
+	defer o.end()
+	s, err := o.survey(ctx, mode)
+	if err != nil {
+		return nil, err
+	}
+	return s.lean(), nil
 }
 
-// Contents is the whole of the best version. A file of more than limit bytes is ErrTooLarge.
-func (f *File) Contents(ctx context.Context, limit int64) ([]byte, Version, error) {
-	return nil, Version{}, errNotYet
+// Stat asks the servers for the best version that can be rebuilt: *NotEnoughSharesError when there is none.
+func (f *File) Stat(ctx context.Context) (Version, error) {
+	o := f.begin(ctx)
+	defer o.end()
+	if c := f.m.recall(o.p); c.kept && o.confirm(ctx, c.prefix) {
+		return versionOf(c.prefix), nil
+	}
+	leave, err := o.p.gate.pass(ctx, false)
+	if err != nil {
+		return Version{}, err
+	}
+	defer leave()
+	_, v, err := o.best(ctx, ModeRead)
+	if err != nil {
+		return Version{}, err
+	}
+	return v.Version, nil
 }
 
-// Overwrite replaces the contents by what src yields: size bytes, or all there are when size is -1.
-func (f *File) Overwrite(ctx context.Context, src io.Reader, size int64) (Version, error) {
-	return Version{}, errNotYet
+// An op is one operation on a file.
+type op struct {
+	m        *Files
+	f        *File
+	p        *place
+	leave    func()
+	outer    context.Context // for what has to be done although the operation is cut short
+	advisers sync.WaitGroup
+
+	mu        sync.Mutex // guards what follows, and what sightings say of themselves
+	bad       map[shareID]badShare
+	certified map[layout.Prefix]bool // prefixes whose signatures are good
 }
 
-// WriteAt replaces the bytes from off on by what src yields, size bytes or all there are when size is -1, and makes the file
-// longer where they end behind its end. An off behind the end of the file is storage.ErrRange.
-func (f *File) WriteAt(ctx context.Context, src io.Reader, off, size int64) (Version, error) {
-	return Version{}, errNotYet
+// A badShare is a share that did not verify when it began with check.
+type badShare struct {
+	check string
+	err   error
 }
 
-// Modify replaces the contents by what edit makes of them. edit is called again on fresh contents when another writer was
-// faster, and must not keep or change old. When it returns ErrUnchanged nothing is written, and Modify returns the version
-// without an error; any other error ends Modify and is returned as it is. Contents of more than limit bytes, old or new, are
-// ErrTooLarge.
-func (f *File) Modify(ctx context.Context, limit int64, edit func(old []byte) ([]byte, error)) (Version, error) {
-	return Version{}, errNotYet
+func (f *File) begin(ctx context.Context) *op {
+	p, leave := f.m.enter(f.key)
+	return &op{
+		m: f.m, f: f, p: p, leave: leave, outer: context.WithoutCancel(ctx),
+		bad: make(map[shareID]badShare), certified: make(map[layout.Prefix]bool),
+	}
+}
+
+// end waits for what the operation started.
+func (o *op) end() {
+	o.advisers.Wait()
+	o.leave()
+}
+
+// adviceTimeout is how long a server may take to accept the advice that a share is corrupt.
+const adviceTimeout = 2 * time.Second
+
+// corrupt notes that a share does not verify, and advises its server of that, once.
+func (o *op) corrupt(server *grid.Server, num storage.ShareNum, check []byte, err error) *CorruptShareError {
+	e := &CorruptShareError{Server: server.Name(), Index: o.f.key.index, Share: num, Part: layout.PartHeader.String(), Err: err}
+	if c, ok := err.(*layout.CorruptError); ok {
+		e.Part = c.Part.String()
+	}
+	id := shareID{server.ID(), num}
+	o.mu.Lock()
+	o.bad[id] = badShare{string(check), e}
+	o.mu.Unlock()
+	o.m.c.Log.Warn("corrupt share", "server", server, "index", o.f.key.index.Abbrev(), "share", int(num), "part", e.Part, "error", err)
+	if o.p.firstAdvice(id) {
+		o.advisers.Go(func() { o.advise(server, num, e) })
+	}
+	return e
+}
+
+func (o *op) advise(server *grid.Server, num storage.ShareNum, e *CorruptShareError) {
+	ctx, cancel := context.WithTimeout(o.outer, adviceTimeout)
+	defer cancel()
+	reason := e.trouble()
+	err := server.Storage().AdviseCorrupt(ctx, storage.Corruption{
+		Kind: storage.KindMutable, Index: o.f.key.index, Share: num, Reason: reason[:min(len(reason), storage.MaxReason)],
+	})
+	if err != nil {
+		o.m.c.Log.Info("advice not taken", "server", server, "index", o.f.key.index.Abbrev(), "share", int(num), "error", err)
+	}
+}
+
+// readSpans reads spans of one share; those that lie in what was read ahead are taken from there.
+func (o *op) readSpans(ctx context.Context, x *sighting, spans ...storage.Span) ([][]byte, error) {
+	out := make([][]byte, len(spans))
+	var ask []storage.Span
+	for i, s := range spans {
+		if s.End() <= int64(len(x.first)) {
+			out[i] = x.first[s.Offset:s.End()]
+			continue
+		}
+		ask = append(ask, s)
+	}
+	if len(ask) == 0 {
+		return out, nil
+	}
+	got, err := x.server.Storage().ReadSlot(ctx, o.f.key.index, []storage.ShareNum{x.num}, ask)
+	if err != nil {
+		return nil, err
+	}
+	values := got[x.num]
+	if len(values) != len(ask) {
+		return nil, &grid.ServerError{Server: x.server.Name(), Op: "read mutable shares", Err: fmt.Errorf("share %d has gone: %w", x.num, storage.ErrNotFound)}
+	}
+	for i := range out {
+		if out[i] == nil {
+			out[i], values = values[0], values[1:]
+		}
+	}
+	return out, nil
 }

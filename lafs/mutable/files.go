@@ -1,33 +1,48 @@
 package mutable
 
 import (
-	"context"
-	"crypto/rsa"
-	"io"
+	"container/list"
+	"fmt"
+	"sync"
 
 	"tahoe/caps"
+	"tahoe/reactor"
 )
 
 // Files are the mutable files of a node: the one place where operations on the same file meet, whichever front end they come
 // from and whether they hold its read or its write capability. Writes of one file are done one after the other.
-type Files struct{ c Config }
+type Files struct {
+	c     Config
+	small *reactor.Budget // for small reads, which wait for no large one
 
-// New makes Files.
-func New(c Config) *Files { return &Files{c} }
-
-// CreateOptions say how one file is created.
-type CreateOptions struct {
-	Format   caps.Format
-	Key      *rsa.PrivateKey // nil: a new one, of the pool
-	Encoding *Encoding       // nil: the config's
+	mu         sync.Mutex
+	places     map[placeKey]*place
+	recent     list.List // of *place, those used last first
+	remembered int64     // bytes of contents in places
 }
 
-// Create makes a new file. contents is called once with the new capability, on which what it returns may depend, and gives a
-// source and its size, or -1 when that is not known; a nil contents makes an empty file. A server that holds shares of
-// a file with this key already makes Create fail with an *UncoordinatedWriteError.
-func (m *Files) Create(ctx context.Context, o CreateOptions, contents func(caps.MutableWrite) (io.Reader, int64, error)) (*File, error) {
-	return nil, errNotYet
+// smallBudget is the memory of all small reads together.
+const smallBudget = 8 << 20
+
+// New makes Files.
+func New(c Config) *Files {
+	c.prepare()
+	return &Files{c: c, small: reactor.NewBudget(smallBudget), places: make(map[placeKey]*place)}
 }
 
 // Open makes a File of a capability, a caps.MutableWrite or caps.MutableRead: anything else is ErrWrongKind. It asks no server.
-func (m *Files) Open(c caps.Read) (*File, error) { return nil, errNotYet }
+func (m *Files) Open(c caps.Read) (*File, error) {
+	switch c := c.(type) {
+	case caps.MutableWrite:
+		if c != (caps.MutableWrite{}) {
+			return newFile(m, c, c), nil
+		}
+	case caps.MutableRead:
+		if c != (caps.MutableRead{}) {
+			return newFile(m, c, caps.MutableWrite{}), nil
+		}
+	case nil:
+		return nil, fmt.Errorf("there is no capability to open: %w", ErrWrongKind)
+	}
+	return nil, fmt.Errorf("%s: %w", caps.Abbrev(c), ErrWrongKind)
+}

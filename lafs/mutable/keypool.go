@@ -4,22 +4,21 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"errors"
+	"fmt"
 
+	"tahoe/lafs/mutable/layout"
 	"tahoe/reactor"
 )
 
-// KeyBits is the size of the RSA keys of mutable files.
-const KeyBits = 2048
-
-// A KeyPool makes RSA keys ahead, so that creating a file need not wait for one. It is a reactor.Service.
+// A KeyPool makes RSA keys ahead, so that creating a file need not wait for one: making one takes some 100 ms of processor
+// time. It is a reactor.Service; while it does not run, Get makes keys itself.
 type KeyPool struct {
 	ready chan *rsa.PrivateKey
 	pool  *reactor.Pool
 }
 
-// NewKeyPool makes a pool that holds up to size keys ready. They are made in pool, where they take turns with other
-// processor work.
+// NewKeyPool makes a pool that keeps up to size keys. They are made in pool, one at a time, where they take turns with
+// other processor work.
 func NewKeyPool(size int, pool *reactor.Pool) *KeyPool {
 	return &KeyPool{ready: make(chan *rsa.PrivateKey, max(size, 0)), pool: pool}
 }
@@ -34,34 +33,35 @@ func (p *KeyPool) Get(ctx context.Context) (*rsa.PrivateKey, error) {
 	}
 }
 
+// Ready is the number of keys that Get would give at once.
+func (p *KeyPool) Ready() int { return len(p.ready) }
+
 // Run keeps the pool full until ctx ends.
 func (p *KeyPool) Run(ctx context.Context, ready func()) error {
 	ready()
-	if cap(p.ready) == 0 {
-		<-ctx.Done()
-		return nil
-	}
-	for {
+	for cap(p.ready) > 0 && ctx.Err() == nil {
 		k, err := p.generate(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		select {
 		case p.ready <- k:
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	<-ctx.Done()
+	return nil
 }
 
 func (p *KeyPool) generate(ctx context.Context) (k *rsa.PrivateKey, err error) {
-	if perr := p.pool.Do(ctx, func() { k, err = rsa.GenerateKey(rand.Reader, KeyBits) }); perr != nil {
+	if perr := p.pool.Do(ctx, func() { k, err = rsa.GenerateKey(rand.Reader, layout.KeyBits) }); perr != nil {
 		return nil, perr
 	}
-	return k, err
+	if err != nil {
+		return nil, fmt.Errorf("make key of a mutable file: %w", err)
+	}
+	return k, nil
 }
-
-var errNotYet = errors.New("not yet")

@@ -8,7 +8,7 @@ import (
 )
 
 // A Version is one state of a mutable file. Of two versions the one with the higher Seqnum is newer, and of those that
-// two writers made at the same time the one with the higher Root wins.
+// two writers made at the same time the one of which there are more shares wins, or else the one with the higher Root.
 type Version struct {
 	Seqnum        uint64
 	Root          [32]byte // the root of the tree over the shares: names the version

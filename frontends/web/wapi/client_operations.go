@@ -154,3 +154,22 @@ func (c *Client) info(ctx context.Context, place string, v any) error {
 	}
 	return unmarshalInto(b, v)
 }
+
+type operationFields Operation
+
+// UnmarshalJSON reads an operation. The original writes words where it knows no number.
+func (o *Operation) UnmarshalJSON(b []byte) error {
+	f := struct {
+		*operationFields
+		TotalSize json.RawMessage `json:"total-size"`
+	}{operationFields: (*operationFields)(o)}
+	if err := json.Unmarshal(b, &f); err != nil {
+		return fmt.Errorf("read operation: %w", err)
+	}
+	o.TotalSize = nil
+	var size int64
+	if string(f.TotalSize) != "null" && json.Unmarshal(f.TotalSize, &size) == nil {
+		o.TotalSize = &size
+	}
+	return nil
+}

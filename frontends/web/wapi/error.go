@@ -3,6 +3,7 @@ package wapi
 import (
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -25,6 +26,8 @@ var errNoName = errors.New("a name in a directory is needed")
 var (
 	ErrNotEnoughServers = errors.New("not enough servers")
 	ErrNotEnoughShares  = errors.New("not enough shares")
+	ErrNotFound         = errors.New("there is nothing of that name")
+	ErrConflict         = errors.New("something of that name is in the way")
 )
 
 // An Error is an answer of the node that is not success.
@@ -45,13 +48,17 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (status %d)", e.Text, e.Status)
 }
 
-// Is finds ErrNotEnoughServers and ErrNotEnoughShares. The original tells the second by its status alone.
+// Is finds the sentinels above. The original tells ErrNotEnoughShares by the status alone.
 func (e *Error) Is(target error) bool {
 	switch target {
 	case ErrNotEnoughServers:
 		return e.Kind == KindNotEnoughServers
 	case ErrNotEnoughShares:
 		return e.Kind == KindNotEnoughShares || e.Status == http.StatusGone
+	case ErrNotFound:
+		return e.Status == http.StatusNotFound
+	case ErrConflict:
+		return e.Status == http.StatusConflict
 	}
 	return false
 }
@@ -62,14 +69,34 @@ const maxErrorText = 4 << 10
 func errorOf(resp *http.Response) error {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorText))
 	text := ""
-	if err == nil && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") {
+	switch kind := resp.Header.Get("Content-Type"); {
+	case err != nil:
+	case strings.HasPrefix(kind, "text/plain"):
 		text = plain(lastCause(string(b)))
+	case strings.HasPrefix(kind, "text/html"):
+		text = plain(paragraph(string(b)))
 	}
 	kind := resp.Header.Get(KindHeader)
 	if kind == "" {
 		kind = kindOf(text)
 	}
 	return &Error{Status: resp.StatusCode, Kind: kind, Text: text}
+}
+
+// The error pages of the original have a title, with the status, and a paragraph, which may say that it says nothing.
+var (
+	pageTitle = regexp.MustCompile(`<title>[0-9]+ - ([^<]*)</title>`)
+	pageText  = regexp.MustCompile(`<p>([^<]*)</p>`)
+)
+
+// paragraph is what such a page says.
+func paragraph(page string) string {
+	for _, part := range []*regexp.Regexp{pageText, pageTitle} {
+		if m := part.FindStringSubmatch(page); m != nil && m[1] != "no details" {
+			return html.UnescapeString(m[1])
+		}
+	}
+	return ""
 }
 
 // lastCause is the last line of what the original writes when something unforeseen happened, which says what; other text is

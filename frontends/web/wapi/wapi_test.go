@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -276,25 +275,6 @@ func FuzzParseNodeURL(f *testing.F) {
 		again, err := wapi.ParseNodeURL(u.String())
 		if err != nil || again.String() != u.String() {
 			t.Errorf("%q: %q reads back as %q, %v", s, u, again, err)
-		}
-	})
-}
-
-func FuzzFileNode(f *testing.F) {
-	f.Add([]byte(`["filenode", {"mutable": false, "format": "CHK", "size": 3, "ro_uri": "URI:LIT:me"}]`))
-	f.Add([]byte(`["dirnode", {}]`))
-	f.Add([]byte(`["filenode"]`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var n, again wapi.FileNode
-		if json.Unmarshal(b, &n) != nil {
-			return
-		}
-		out, err := json.Marshal(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(out, &again); err != nil || again != n {
-			t.Errorf("%s: got back %+v, %v", out, again, err)
 		}
 	})
 }

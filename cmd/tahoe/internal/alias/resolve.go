@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // A Target is what an argument means.
@@ -127,7 +129,7 @@ func (t *Target) setPath(path string) error {
 		return fmt.Errorf("a path on the grid does not begin with a slash: write %s%s", t.prefix(), strings.TrimLeft(path, "/"))
 	}
 	path, t.Slash = strings.CutSuffix(path, "/")
-	t.Path = strings.Split(path, "/")
+	t.Path = strings.Split(norm.NFC.String(path), "/") // as directories hold names
 	for _, name := range t.Path {
 		if name == "" {
 			return errors.New("there is an empty name in the path, between two slashes")

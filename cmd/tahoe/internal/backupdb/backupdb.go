@@ -159,11 +159,8 @@ func (d *DB) seconds() float64 { return float64(d.c.Now().UnixMicro()) / 1e6 }
 func (d *DB) Uploaded(f File, capability string) error {
 	now := d.seconds()
 	return d.db.Do(func(c *lite.Conn) error {
-		if err := c.Exec("INSERT OR IGNORE INTO caps (filecap) VALUES (?)", capability); err != nil {
-			return err
-		}
-		var id int64
-		if _, err := c.Row("SELECT fileid FROM caps WHERE filecap=?", []any{capability}, &id); err != nil {
+		id, err := fileID(c, capability)
+		if err != nil {
 			return err
 		}
 		if err := c.Exec("REPLACE INTO last_upload VALUES (?,?,?)", id, now, now); err != nil {
@@ -173,11 +170,29 @@ func (d *DB) Uploaded(f File, capability string) error {
 	})
 }
 
+// Capabilities and hashes are BLOBs, as the original writes them since it runs on Python 3; older versions of it wrote text. Either is
+// found, which takes both forms in the question: SQLite does not take one for the other.
+func either(text string) []any { return []any{[]byte(text), text} }
+
+// fileID is the number of a capability, which is given one if it has none.
+func fileID(c *lite.Conn, capability string) (id int64, err error) {
+	const ask = "SELECT fileid FROM caps WHERE filecap IN (?,?)"
+	if found, err := c.Row(ask, either(capability), &id); found || err != nil {
+		return id, err
+	}
+	if err := c.Exec("INSERT INTO caps (filecap) VALUES (?)", []byte(capability)); err != nil {
+		return 0, err
+	}
+	_, err = c.Row(ask, either(capability), &id)
+	return id, err
+}
+
 // FileHealthy remembers that the grid was asked for a file, and has it.
 func (d *DB) FileHealthy(capability string) error {
 	now := d.seconds()
 	return d.db.Do(func(c *lite.Conn) error {
-		return c.Exec("UPDATE last_upload SET last_checked=? WHERE fileid=(SELECT fileid FROM caps WHERE filecap=?)", now, capability)
+		return c.Exec("UPDATE last_upload SET last_checked=? WHERE fileid IN (SELECT fileid FROM caps WHERE filecap IN (?,?))",
+			now, []byte(capability), capability)
 	})
 }
 
@@ -187,7 +202,7 @@ func (d *DB) Directory(hash string) (Known, bool, error) {
 	known := false
 	err := d.db.Do(func(c *lite.Conn) (err error) {
 		var checked float64
-		known, err = c.Row("SELECT dircap, CAST(last_checked AS REAL) FROM directories WHERE dirhash=?", []any{hash}, &k.Cap, &checked)
+		known, err = c.Row("SELECT dircap, CAST(last_checked AS REAL) FROM directories WHERE dirhash IN (?,?)", either(hash), &k.Cap, &checked)
 		k.Due = known && d.due(checked)
 		return err
 	})
@@ -198,7 +213,7 @@ func (d *DB) Directory(hash string) (Known, bool, error) {
 func (d *DB) Created(hash, capability string) error {
 	now := d.seconds()
 	return d.db.Do(func(c *lite.Conn) error {
-		return c.Exec("REPLACE INTO directories VALUES (?,?,?,?)", hash, capability, now, now)
+		return c.Exec("REPLACE INTO directories VALUES (?,?,?,?)", []byte(hash), []byte(capability), now, now)
 	})
 }
 
@@ -206,6 +221,6 @@ func (d *DB) Created(hash, capability string) error {
 func (d *DB) DirectoryHealthy(capability string) error {
 	now := d.seconds()
 	return d.db.Do(func(c *lite.Conn) error {
-		return c.Exec("UPDATE directories SET last_checked=? WHERE dircap=?", now, capability)
+		return c.Exec("UPDATE directories SET last_checked=? WHERE dircap IN (?,?)", now, []byte(capability), capability)
 	})
 }

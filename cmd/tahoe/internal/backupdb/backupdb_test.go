@@ -13,7 +13,9 @@ import (
 	"tahoe/cmd/tahoe/internal/backupdb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener"))
+}
 
 // world is a clock and a chance that tests turn.
 type world struct {

@@ -60,7 +60,7 @@ func FuzzMatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		p := fnmatch.Compile(pattern)
 		p.Match(name)
-		if !fnmatch.Compile("*" + pattern).Match(name) && p.Match(name) {
+		if !fnmatch.Compile("*"+pattern).Match(name) && p.Match(name) {
 			t.Errorf("%q matches %q, but not with a star before it", pattern, name)
 		}
 	})

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package copier_test
+
+func mkfifo(string) {}

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tahoe/caps"
+	"tahoe/frontends/web/wapi"
+	"tahoe/lafs"
+	"tahoe/reactor"
+)
+
+// How long what a slow operation found is kept: until somebody asks for it, and after that.
+const (
+	uncollectedTime = 4 * 24 * time.Hour
+	collectedTime   = 24 * time.Hour
+)
+
+// operations are slow operations by the handles that clients gave them. They run on when the request that began them is over,
+// until stop. What is too old is dropped when the next one is begun or asked for.
+type operations struct {
+	clock reactor.Clock
+	ctx   context.Context
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
+
+	mu    sync.Mutex
+	table map[string]*operation
+}
+
+func newOperations(clock reactor.Clock) *operations {
+	ctx, stop := context.WithCancel(context.Background())
+	return &operations{clock: clock, ctx: ctx, stop: stop, table: map[string]*operation{}}
+}
+
+// close ends all operations and waits for them.
+func (o *operations) close() {
+	o.stop()
+	o.wg.Wait()
+}
+
+// An operation is a walk and what it has found so far. Its fields from expires on are guarded by the table's lock, the rest
+// of what changes by its own.
+type operation struct {
+	kind   string // manifest, deep-size or deep-stats
+	root   lafs.Child
+	cancel context.CancelFunc
+	began  time.Time
+
+	expires time.Time // zero: not while it runs
+	fixed   bool      // the client said for how long to keep it
+
+	mu       sync.Mutex
+	stats    *lafs.DeepStats
+	manifest []wapi.ManifestEntry
+	verify   []string
+	indexes  []string
+	finished bool
+	err      error
+}
+
+// start begins a walk under a handle. One that has the handle already is given up.
+func (o *operations) start(handle, kind string, root caps.Cap, retain time.Duration, walk func(context.Context, func(lafs.Visit) error) error) {
+	ctx, cancel := context.WithCancel(o.ctx)
+	op := &operation{kind: kind, root: lafs.ChildOf(root), cancel: cancel, began: o.clock.Now(), stats: lafs.NewDeepStats()}
+	if retain > 0 {
+		op.expires, op.fixed = op.began.Add(retain), true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sweep()
+	if old := o.table[handle]; old != nil {
+		old.cancel()
+	}
+	o.table[handle] = op
+	o.wg.Go(func() {
+		defer cancel()
+		o.finish(op, walk(ctx, op.visit))
+	})
+}
+
+func (op *operation) visit(v lafs.Visit) error {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	op.stats.Add(v)
+	if op.kind == "manifest" {
+		op.manifest = append(op.manifest, wapi.ManifestEntry{Path: v.Path, Cap: strongest(v.Child)})
+		if c, ok := v.Verify(); ok {
+			op.verify = append(op.verify, c.Encode())
+			op.indexes = append(op.indexes, c.Index().String())
+		}
+	}
+	return endsWalk(v.Err)
+}
+
+// finish notes how an operation ended. From then on it is kept for some days, and at least as long as it took.
+func (o *operations) finish(op *operation, err error) {
+	op.mu.Lock()
+	op.finished, op.err = true, err
+	op.mu.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.clock.Now()
+	if !op.fixed {
+		op.expires = now.Add(max(uncollectedTime, now.Sub(op.began)))
+	}
+}
+
+// sweep drops what is too old. The lock is held.
+func (o *operations) sweep() {
+	now := o.clock.Now()
+	for handle, op := range o.table {
+		if !op.expires.IsZero() && !now.Before(op.expires) {
+			o.release(handle)
+		}
+	}
+}
+
+func (o *operations) release(handle string) {
+	if op := o.table[handle]; op != nil {
+		op.cancel()
+		delete(o.table, handle)
+	}
+}
+
+// A poll is what a client asks of an operation.
+type poll struct {
+	cancel  bool          // stop it and forget the handle
+	retain  time.Duration // keep it for so long; 0: as usual
+	release bool          // forget the handle if it is finished
+}
+
+// get finds an operation, or nil, and does what the client asks for.
+func (o *operations) get(handle string, q poll) *operation {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sweep()
+	op := o.table[handle]
+	if op == nil {
+		return nil
+	}
+	finished := op.done()
+	switch {
+	case q.cancel, q.release && finished:
+		o.release(handle)
+	case q.retain > 0:
+		op.expires, op.fixed = o.clock.Now().Add(q.retain), true
+	case finished:
+		op.expires = o.clock.Now().Add(collectedTime)
+	}
+	return op
+}
+
+func (op *operation) done() bool {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	return op.finished
+}

@@ -1,0 +1,26 @@
+package web
+
+import (
+	"context"
+	"io"
+
+	"tahoe/caps"
+	"tahoe/lafs"
+)
+
+// A Store holds the files and directories that are served: a *lafs.Client, which says what its methods do.
+type Store interface {
+	Put(ctx context.Context, src io.Reader, o lafs.PutOptions) (lafs.PutResult, error)
+	PutMutable(ctx context.Context, src io.Reader, size int64, o lafs.MutableOptions) (*lafs.MutableFile, error)
+	Mkdir(ctx context.Context, children []lafs.NewChild, o lafs.MkdirOptions) (*lafs.Directory, error)
+	MkdirImmutable(ctx context.Context, children []lafs.NewChild) (*lafs.Directory, error)
+
+	OpenChild(c lafs.Child) (lafs.Node, error)
+	OpenDirectory(k caps.Cap) (*lafs.Directory, error)
+
+	Lookup(ctx context.Context, root caps.Cap, path []string) (lafs.Entry, error)
+	LookupDirectory(ctx context.Context, root caps.Cap, path []string) (*lafs.Directory, error)
+	MakePath(ctx context.Context, root caps.Cap, path []string, o lafs.MkdirOptions) (*lafs.Directory, error)
+	Move(ctx context.Context, from *lafs.Directory, fromName string, to *lafs.Directory, toName string, r lafs.Replace) error
+	Walk(ctx context.Context, root caps.Cap, visit func(lafs.Visit) error) error
+}

@@ -1,0 +1,493 @@
+package mutable
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"tahoe/internal/taghash"
+	"tahoe/lafs/grid"
+	"tahoe/lafs/mutable/layout"
+	"tahoe/storage"
+)
+
+const (
+	// resends is how often shares that found no place are offered to other servers.
+	resends = 2
+
+	// leastWriteRate is how many bytes a second a server has to take, on top of Config.WriteTimeout.
+	leastWriteRate = 32 << 10
+)
+
+// A publication puts a new version on the servers: it changes all shares that are known, and places those that nobody has. It
+// belongs to one goroutine.
+type publication struct {
+	o       *op
+	s       *Servermap // where shares are, as far as known
+	key     *layout.PrivateKey
+	e       *encoded
+	inPlace bool // only a run of segments is new; all shares exist
+
+	parts   layout.Parts
+	check   []byte // of the new version
+	load    map[grid.ServerID]int
+	failed  map[grid.ServerID]error
+	placed  map[storage.ShareNum][]*grid.Server
+	unsure  bool // a server may have taken what it did not answer for
+	lost    bool // a server with known shares did not take the new ones
+	strange []*grid.Server
+	largest int64
+}
+
+// A target is what one server is to take.
+type target struct {
+	server *grid.Server
+	shares map[storage.ShareNum]*sighting // what is known to be there instead; nil: nothing
+	known  bool                           // the server has shares, or had
+}
+
+// An outcome is what came of it.
+type outcome struct {
+	*target
+	result storage.SlotResult
+	err    error
+}
+
+// publish writes e as the version that follows all others that are known. Only one at a time does it on a file, while nobody
+// reads. The error is an *UncoordinatedWriteError or a *WriteError, unless nothing was sent. ctx matters until then; writes that
+// are under way when it ends have Config.Hedge to be done.
+func (o *op) publish(ctx context.Context, s *Servermap, key *layout.PrivateKey, e *encoded, inPlace bool) (layout.Prefix, error) {
+	p := &publication{
+		o: o, s: s, key: key, e: e, inPlace: inPlace, load: make(map[grid.ServerID]int),
+		failed: make(map[grid.ServerID]error), placed: make(map[storage.ShareNum][]*grid.Server),
+	}
+	if err := p.sign(ctx); err != nil {
+		return layout.Prefix{}, err
+	}
+	leave, err := o.p.gate.pass(ctx, true)
+	if err != nil {
+		return layout.Prefix{}, err
+	}
+	defer leave()
+	o.p.learn(nil)
+	return p.parts.Prefix, p.run(ctx)
+}
+
+// sign makes what is the same in all shares.
+func (p *publication) sign(ctx context.Context) error {
+	highest := max(p.s.highest(), p.o.p.used())
+	if highest == math.MaxUint64 {
+		return fmt.Errorf("version %d of %s is the last that there can be", highest, p.o.f.key.index.Abbrev())
+	}
+	prefix := p.e.g.Prefix(layout.Checkstring{Seqnum: highest + 1, Root: p.e.roots.Root()})
+	p.o.p.tried(prefix.Seqnum)
+	if p.e.g.SaltSize() == 0 {
+		prefix.Salt = p.e.salt
+	}
+	p.parts = layout.Parts{Prefix: prefix, PublicKey: p.key.Public().DER(), PrivateKey: p.key.Encrypted()}
+	p.check = prefix.Checkstring.Encode()
+	var err error
+	if perr := p.o.m.c.Pool.Do(ctx, func() { p.parts.Signature, err = p.key.Sign(prefix) }); perr != nil {
+		return perr
+	}
+	return err
+}
+
+func (p *publication) run(ctx context.Context) error {
+	targets := p.known()
+	if !p.inPlace {
+		p.place(targets, p.homeless())
+	}
+	for round := 0; len(targets) > 0; round++ {
+		if err := p.send(ctx, targets); err != nil {
+			return err
+		}
+		targets = make(map[grid.ServerID]*target)
+		if round < resends && len(p.strange) == 0 && !p.inPlace && ctx.Err() == nil {
+			p.place(targets, p.homeless())
+		}
+	}
+	return p.conclude()
+}
+
+// known are the targets that have shares.
+func (p *publication) known() map[grid.ServerID]*target {
+	targets := make(map[grid.ServerID]*target)
+	for id, a := range p.s.answers {
+		for num, x := range a.shares {
+			if int(num) >= p.parts.Total {
+				continue
+			}
+			t := targets[id]
+			if t == nil {
+				t = &target{server: a.server, shares: make(map[storage.ShareNum]*sighting), known: true}
+				targets[id] = t
+			}
+			t.shares[num] = x
+			p.load[id]++
+			p.placed[num] = append(p.placed[num], nil) // has a home, if it takes it
+		}
+	}
+	return targets
+}
+
+// homeless are the shares that no server has or is to have.
+func (p *publication) homeless() []storage.ShareNum {
+	var out []storage.ShareNum
+	for num := range storage.ShareNum(p.parts.Total) {
+		if len(p.placed[num]) == 0 {
+			out = append(out, num)
+		}
+	}
+	return out
+}
+
+// place finds servers for shares: those with the fewest first, and of these the first in permuted order. Servers that did not
+// answer when they were asked come last, and those that failed now not at all.
+func (p *publication) place(targets map[grid.ServerID]*target, shares []storage.ShareNum) {
+	if len(shares) == 0 {
+		return
+	}
+	servers := slices.DeleteFunc(slices.Clone(p.s.servers), func(s *grid.Server) bool { return p.failed[s.ID()] != nil })
+	if len(servers) == 0 {
+		return
+	}
+	cost := func(s *grid.Server) int {
+		n := p.load[s.ID()]
+		if a := p.s.answers[s.ID()]; a != nil && a.err != nil {
+			n += storage.MaxShares
+		}
+		return n
+	}
+	for _, num := range shares {
+		s := slices.MinFunc(servers, func(a, b *grid.Server) int { return cost(a) - cost(b) })
+		t := targets[s.ID()]
+		if t == nil {
+			t = &target{server: s, shares: make(map[storage.ShareNum]*sighting)}
+			targets[s.ID()] = t
+		}
+		t.shares[num] = nil
+		p.load[s.ID()]++
+	}
+}
+
+// send offers shares to their servers, all at once.
+func (p *publication) send(ctx context.Context, targets map[grid.ServerID]*target) error {
+	changes := make(map[grid.ServerID]storage.SlotWrite, len(targets))
+	for id, t := range targets {
+		w, err := p.change(t)
+		if err != nil {
+			return err
+		}
+		changes[id] = w
+	}
+	for _, t := range targets {
+		for num := range t.shares {
+			delete(p.placed, num)
+		}
+	}
+	f := &flight{p: p, ctx: ctx, out: make(chan outcome, len(targets)), stop: make(map[grid.ServerID]context.CancelFunc)}
+	for _, o := range f.run(targets, changes) {
+		p.take(o)
+	}
+	return nil
+}
+
+// change is what a server is asked to do.
+func (p *publication) change(t *target) (storage.SlotWrite, error) {
+	w := storage.SlotWrite{
+		WriteEnabler: taghash.WriteEnabler(p.key.WriteKey(), t.server.TubID()),
+		Lease:        p.o.m.c.Lease(p.o.f.key.index, t.server.TubID()),
+		Shares:       make(map[storage.ShareNum]storage.ShareWrite, len(t.shares)),
+		Reads:        []storage.Span{{Size: layout.MaxCheckstringSize}},
+	}
+	for num, x := range t.shares {
+		writes, size, err := p.shareWrites(num)
+		if err != nil {
+			return w, err
+		}
+		sw := storage.ShareWrite{Tests: testFor(x), Writes: writes}
+		if x != nil {
+			sw.NewLength = &size
+		}
+		for _, v := range writes {
+			p.largest = max(p.largest, v.Data.Size())
+		}
+		w.Shares[num] = sw
+	}
+	return w, nil
+}
+
+// testFor holds when a share is as it was seen, or is not there when it was not.
+func testFor(x *sighting) []storage.Test {
+	if x == nil || len(x.check) == 0 {
+		return []storage.Test{{Size: 1, Specimen: []byte{}}}
+	}
+	return []storage.Test{{Size: int64(len(x.check)), Specimen: x.check}}
+}
+
+// shareParts are the parts of one share.
+func (p *publication) shareParts(num storage.ShareNum) layout.Parts {
+	parts := p.parts
+	parts.ShareHashes = p.e.roots.Chain(int(num))
+	parts.BlockHashes = p.e.trees[num]
+	return parts
+}
+
+// shareWrites are the writes that make a share, and its size then.
+func (p *publication) shareWrites(num storage.ShareNum) ([]storage.Write, int64, error) {
+	parts := p.shareParts(num)
+	if !p.inPlace {
+		d, err := parts.Pack(p.e.share(num))
+		if err != nil {
+			return nil, 0, err
+		}
+		return []storage.Write{{Data: d}}, d.Size(), nil
+	}
+	h, err := parts.Header()
+	if err != nil {
+		return nil, 0, err
+	}
+	head, err := parts.Head()
+	if err != nil {
+		return nil, 0, err
+	}
+	return []storage.Write{
+		{Data: bytes.NewReader(head)},
+		{Offset: h.Block(p.e.g, p.e.first).Offset, Data: p.e.share(num)},
+		{Offset: h.Span(layout.PartBlockHashes).Offset, Data: bytes.NewReader(parts.Tail())},
+	}, h.ShareSize(), nil
+}
+
+// take judges what a server did.
+func (p *publication) take(o outcome) {
+	id := o.server.ID()
+	if o.err == nil && p.contradictory(o) {
+		o.err = errContradictory
+	}
+	if o.err != nil {
+		p.failed[id] = o.err
+		p.unsure = p.unsure || !refused(o.err)
+		p.lost = p.lost || o.known || !refused(o.err)
+		p.load[id] -= len(o.shares)
+		return
+	}
+	if !o.result.Wrote && !p.tookBefore(o) || p.surprising(o) {
+		p.strange = append(p.strange, o.server)
+	}
+	if o.result.Wrote || p.tookBefore(o) {
+		for num := range o.shares {
+			p.placed[num] = append(p.placed[num], o.server)
+		}
+	}
+}
+
+// refused says whether an error means that nothing was written.
+func refused(err error) bool {
+	for _, no := range []error{
+		errContradictory,
+		storage.ErrBadSecret, storage.ErrNoSpace, storage.ErrReadOnly, storage.ErrTooLarge, storage.ErrMalformed, storage.ErrConflict,
+		storage.ErrRange,
+	} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+// tookBefore says whether the server has all that it was offered already: an answer was lost on its way, and the request made
+// again.
+func (p *publication) tookBefore(o outcome) bool {
+	for num := range o.shares {
+		if values := o.result.Data[num]; len(values) != 1 || !bytes.HasPrefix(values[0], p.check) {
+			return false
+		}
+	}
+	return true
+}
+
+// contradictory says whether a server refused a write although it shows just what the write tests for. That is no sign of another
+// writer, but of a server that does not show what it has.
+func (p *publication) contradictory(o outcome) bool {
+	if o.result.Wrote || p.surprising(o) {
+		return false
+	}
+	for num, x := range o.shares {
+		values := o.result.Data[num]
+		if x == nil || len(x.check) == 0 {
+			if len(values) > 0 && len(values[0]) > 0 {
+				return false
+			}
+			continue
+		}
+		if len(values) != 1 || !bytes.HasPrefix(values[0], x.check) {
+			return false
+		}
+	}
+	return true
+}
+
+// surprising says whether the server has another share of a version that is neither the new one nor what was known to be there.
+func (p *publication) surprising(o outcome) bool {
+	known := p.s.answers[o.server.ID()]
+	for num, values := range o.result.Data {
+		if _, offered := o.shares[num]; offered || len(values) != 1 || bytes.HasPrefix(values[0], p.check) {
+			continue
+		}
+		if known != nil && known.shares[num] != nil && bytes.HasPrefix(values[0], known.shares[num].check) {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+// conclude says whether the version is written, and remembers where.
+func (p *publication) conclude() error {
+	v := versionOf(p.parts.Prefix)
+	placed := 0
+	for _, servers := range p.placed {
+		placed += min(len(servers), 1)
+	}
+	remain := placed > 0 || p.unsure
+	if len(p.strange) > 0 {
+		e := &UncoordinatedWriteError{Version: v, Placed: placed, MayRemain: remain}
+		for _, s := range p.strange {
+			e.Surprised = append(e.Surprised, s.Name())
+		}
+		return e
+	}
+	if placed < v.Needed {
+		return &WriteError{Version: v, Placed: placed, Need: v.Needed, MayRemain: remain, Asked: p.answers()}
+	}
+	if placed < v.Total {
+		p.o.m.c.Log.Warn("not all shares found a place", "index", p.o.f.key.index.Abbrev(), "version", v, "placed", placed, "total", v.Total)
+	}
+	p.o.p.saw(p.parts.Prefix)
+	if !p.lost {
+		p.o.p.learn(p.after())
+	}
+	return nil
+}
+
+// answers are what the servers did, in their order.
+func (p *publication) answers() []Answer {
+	var out []Answer
+	for _, s := range p.s.servers {
+		a := Answer{Server: s.Name(), Err: p.failed[s.ID()]}
+		for num, servers := range p.placed {
+			if slices.Contains(servers, s) {
+				a.Shares = append(a.Shares, num)
+			}
+		}
+		slices.Sort(a.Shares)
+		if a.Err != nil || len(a.Shares) > 0 {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// after is the servermap as the publication left it.
+func (p *publication) after() *Servermap {
+	s := p.s.lean()
+	for num, servers := range p.placed {
+		head, err := p.shareParts(num).Header()
+		if err != nil {
+			return nil
+		}
+		for _, server := range servers {
+			a := s.answers[server.ID()]
+			if a == nil || a.err != nil {
+				a = &answer{server: server, shares: make(map[storage.ShareNum]*sighting)}
+				s.answers[server.ID()] = a
+			}
+			a.shares[num] = &sighting{server: server, num: num, check: p.check, head: head}
+		}
+	}
+	return s
+}
+
+// A flight is the writes that are under way.
+type flight struct {
+	p    *publication
+	ctx  context.Context
+	out  chan outcome
+	stop map[grid.ServerID]context.CancelFunc
+}
+
+// run makes changes, all at once, and waits for them: for servers that have shares until their time is up, for others a
+// moment longer than for the rest, because the shares can go elsewhere.
+func (f *flight) run(targets map[grid.ServerID]*target, changes map[grid.ServerID]storage.SlotWrite) []outcome {
+	began := time.Now()
+	base, cancel := context.WithCancel(f.p.o.outer)
+	defer cancel()
+	waiting := maps.Clone(targets)
+	known := 0
+	for id, t := range targets {
+		ctx, stop := context.WithTimeout(base, f.p.o.m.c.WriteTimeout+sendTime(changes[id]))
+		defer stop()
+		f.stop[id] = stop
+		if t.known {
+			known++
+		}
+		go f.write(ctx, t, changes[id])
+	}
+	var outcomes []outcome
+	var last time.Duration
+	hurry := make(<-chan time.Time)
+	done := f.ctx.Done()
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for len(waiting) > 0 {
+		select {
+		case o := <-f.out:
+			last = time.Since(began)
+			delete(waiting, o.server.ID())
+			if o.known {
+				known--
+			}
+			outcomes = append(outcomes, o)
+		case <-ticker.C:
+			if known == 0 && len(outcomes) > 0 && time.Since(began) > f.p.o.m.c.Hedge+3*last {
+				cancel()
+			}
+		case <-done:
+			done = nil
+			timer := time.NewTimer(f.p.o.m.c.Hedge)
+			defer timer.Stop()
+			hurry = timer.C
+		case <-hurry:
+			cancel()
+		}
+	}
+	return outcomes
+}
+
+// sendTime is the time for the bytes of a change.
+func sendTime(w storage.SlotWrite) time.Duration {
+	var n int64
+	for _, s := range w.Shares {
+		for _, v := range s.Writes {
+			n += v.Data.Size()
+		}
+	}
+	return time.Duration(n/leastWriteRate) * time.Second
+}
+
+func (f *flight) write(ctx context.Context, t *target, w storage.SlotWrite) {
+	r, err := t.server.Storage().TestAndWrite(ctx, f.p.o.f.key.index, w)
+	if err != nil && ctx.Err() != nil && !refused(err) {
+		err = errLate
+		if f.ctx.Err() != nil {
+			err = context.Cause(f.ctx)
+		}
+	}
+	f.out <- outcome{t, r, err}
+}
