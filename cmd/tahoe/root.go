@@ -140,6 +140,7 @@ func nodeCommands(e *Env) []*cobra.Command {
 		createIntroducerCommand(e),
 		runCommand(e),
 		adminCommand(e),
+		accountCommand(e),
 		gridManagerCommand(e),
 		inviteCommand(),
 	)
