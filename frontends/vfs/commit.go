@@ -183,6 +183,12 @@ func (f *FS) lockJob(ctx context.Context, j *job) (unlock func(), err error) {
 const largeUpload = 4 << 20
 
 func (f *FS) upload(ctx context.Context, j *job) error {
+	if same := j.content.unchanged(); same != nil {
+		f.mu.Lock()
+		j.stored = same
+		f.mu.Unlock()
+		return nil
+	}
 	f.enter(j, Filling)
 	src, err := j.content.fill(ctx, f)
 	if err != nil {

@@ -122,6 +122,29 @@ func (c *content) Truncate(size int64, now time.Time) error {
 	return nil
 }
 
+// stand makes an immutable file what lies below an empty content.
+func (c *content) stand(on caps.CHK, now time.Time) error {
+	if err := c.file.Truncate(on.Size()); err != nil {
+		return asVFS(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base, c.baseEnd, c.written, c.dirty, c.mtime = on, on.Size(), spans.Set{}, true, now
+	return nil
+}
+
+// unchanged is the immutable file that the content is still equal to; nil when there is none.
+func (c *content) unchanged() caps.Read {
+	size := c.file.Size()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k, ok := c.base.(caps.CHK)
+	if !ok || k.Size() != size || c.baseEnd != size || len(c.written.Overlap(0, size)) > 0 {
+		return nil
+	}
+	return k
+}
+
 // setAttr changes attributes but for the size.
 func (c *content) setAttr(a Attr) {
 	c.mu.Lock()

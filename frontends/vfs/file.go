@@ -137,7 +137,7 @@ func (f *File) Close(ctx context.Context) error {
 	var j *job
 	var err error
 	if f.writes() {
-		j, err = f.keep(ctx)
+		j, err = f.keep(context.WithoutCancel(ctx)) // who closes may go: what was closed is kept
 	}
 	f.leave()
 	if err != nil || j == nil || f.v.fs.c.Commit != OnClose {

@@ -25,7 +25,8 @@ type window struct{ ahead, behind int64 }
 // windows are the sizes that are tried, one after the other.
 var windows = [...]window{{4 << 20, 1 << 20}, {512 << 10, 256 << 10}}
 
-func (w window) memory() int64 { return w.ahead + w.behind + 2*blockSize }
+// memory is what a window on a file takes.
+func (w window) memory(size int64) int64 { return min(w.ahead+w.behind+2*blockSize, size+blockSize) }
 
 // A reader reads a file of the grid at any place, in streams that run ahead of who reads in order; who jumps starts another.
 type reader struct {
@@ -90,6 +91,7 @@ func (r *reader) some(ctx context.Context, p []byte, off int64) (int, error) {
 			return n, err
 		}
 		if wait == nil {
+			r.f.readers.wanted() // others that are idle give theirs back, for the next time
 			return r.direct(ctx, p, off)
 		}
 		select {
@@ -193,12 +195,11 @@ func (r *reader) stop() {
 
 func (r *reader) takeMemory() bool {
 	for _, w := range windows {
-		if give, ok := r.f.memory.TryAcquire(w.memory()); ok {
+		if give, ok := r.f.memory.TryAcquire(w.memory(r.size)); ok {
 			r.window, r.give = w, give
 			return true
 		}
 	}
-	r.f.readers.wanted() // others that are idle give theirs back, for the next time
 	return false
 }
 

@@ -19,6 +19,7 @@ import (
 	"tahoe/frontends/auth"
 	"tahoe/frontends/vfs"
 	"tahoe/frontends/vfs/vfstest"
+	"tahoe/reactor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -723,6 +724,24 @@ func TestReadAheadMeetsEveryPattern(t *testing.T) {
 		check(r.IntN(len(data)+1000), 1+r.IntN(300_000))
 	}
 	d.close(f)
+}
+
+// With memory for few windows, all readers get on, and none keeps what another needs.
+func TestReadersShareMemory(t *testing.T) {
+	d := sit(t, vfs.Config{Memory: reactor.NewBudget(2 << 20)})
+	data := big(2_000_000, 8)
+	d.grid.Add(d.root, "f", d.grid.PutData(data), "")
+	var all sync.WaitGroup
+	for range 10 {
+		f := d.open("/f", vfs.FlagRead)
+		defer f.Abandon()
+		all.Go(func() {
+			if got, err := readAll(t, f); got != data || err != nil {
+				t.Errorf("got %d bytes, %v", len(got), err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestReadingFailsAndGoesOn(t *testing.T) {

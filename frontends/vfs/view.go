@@ -13,8 +13,8 @@ import (
 	"tahoe/frontends/auth"
 )
 
-// maxFiles is how many files one session may have open.
-const maxFiles = 4096
+// MaxFiles is how many files one session may have open.
+const MaxFiles = 4096
 
 // A View is one session's sight of an account's tree. Paths begin at the account's root, are separated by slashes, and are cleaned: no ..
 // leads out of it. /uri/CAP/… is the tree of any capability, for accounts that may. It may be used by several goroutines at once.
@@ -223,7 +223,7 @@ func (v *View) add(f *File) error {
 	switch {
 	case v.closed:
 		return fs.ErrClosed
-	case len(v.files) >= maxFiles:
+	case len(v.files) >= MaxFiles:
 		return ErrTooManyFiles
 	}
 	v.files[f] = struct{}{}
