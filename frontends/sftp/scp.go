@@ -54,8 +54,10 @@ func parseSCP(line string) (scp, bool) {
 			}
 		}
 	}
-	c.paths = words[k:]
-	return c, c.sink != source && len(c.paths) > 0 && (source || len(c.paths) == 1)
+	if c.paths = words[k:]; c.sink && len(c.paths) > 0 {
+		c.paths = []string{strings.Join(c.paths, " ")} // it is one path: somebody did not quote it
+	}
+	return c, c.sink != source && len(c.paths) > 0
 }
 
 // shellWords splits a line as a shell does, with quotes and backslashes, and nothing else that a shell knows.

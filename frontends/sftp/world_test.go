@@ -132,6 +132,8 @@ func (w *world) settle() {
 	w.t.Fatalf("still on their way: %+v", w.fs.Queue())
 }
 
+func unix(n int64) time.Time { return time.Unix(n, 0) }
+
 func pattern(n int, seed int) string {
 	line := fmt.Sprintf("%d: what is in a file, again and again and again\n", seed)
 	return strings.Repeat(line, n/len(line)+1)[:n]
