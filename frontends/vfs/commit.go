@@ -211,7 +211,7 @@ func (f *FS) upload(ctx context.Context, j *job) error {
 		return err
 	}
 	defer unlock()
-	return j.keep()
+	return f.keep(j, nil)
 }
 
 // overwrite puts a new content into a mutable file, and notes the attributes at its link.

@@ -189,13 +189,13 @@ func (f *FS) retarget(j *job, to place, t target, display string, named bool) er
 	if isOver(j) {
 		return nil
 	}
-	moved := &job{account: j.account, closed: j.closed, content: j.content, display: display, place: to, target: t, stored: j.stored, order: f.order.Add(1)}
-	if err := moved.keep(); err != nil {
+	w := way{to, t, display, f.order.Add(1)}
+	if err := f.keep(j, &w); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	j.place, j.target, j.display, j.order = to, t, display, moved.order
+	j.turn(w)
 	if !named {
 		if j.node != nil && j.node.job == j {
 			j.node.job = nil
@@ -345,5 +345,5 @@ func (f *FS) setWaiting(n *inode, a Attr) error {
 		return nil
 	}
 	j.content.setAttr(a)
-	return j.keep()
+	return f.keep(j, nil)
 }
