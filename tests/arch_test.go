@@ -15,8 +15,8 @@ import (
 // ladder says who may import whom: a package imports only packages on lower rungs, which come first here.
 var ladder = [][]string{
 	{"storage", "reactor", "lafs/immutable/happiness", "internal/zfec", "internal/gather", "internal/base32", "internal/netstring",
-		"internal/spans", "internal/durable", "internal/spool"},
-	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "reactor/reactortest", "internal/durable/durabletest"},
+		"internal/spans", "internal/durable", "internal/spool", "internal/pyjson"},
+	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "internal/gridmanager", "reactor/reactortest", "internal/durable/durabletest"},
 	{"caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},
 	{"lafs/immutable", "lafs/mutable"},
@@ -26,6 +26,8 @@ var ladder = [][]string{
 	{"node/config"},
 	{"node/basedir"},
 	{"node"},
+	{"cmd/tahoe/internal/pickle", "cmd/tahoe/internal/sharedump"},
+	{"cmd/tahoe/internal/crawlerstate", "cmd/tahoe/internal/capdump"},
 	{"cmd/tahoe", "tests/gridtest"},
 	{"tests", "tests/bench", "tests/interop"},
 }
