@@ -101,7 +101,7 @@ func (p *publication) sign(ctx context.Context) error {
 func (p *publication) run(ctx context.Context) error {
 	targets := p.known()
 	if !p.inPlace {
-		p.place(targets, p.homeless())
+		p.place(targets, p.homeless(), storage.MaxShares)
 	}
 	for round := 0; len(targets) > 0; round++ {
 		if err := p.send(ctx, targets); err != nil {
@@ -109,7 +109,7 @@ func (p *publication) run(ctx context.Context) error {
 		}
 		targets = make(map[grid.ServerID]*target)
 		if round < resends && len(p.strange) == 0 && !p.inPlace && ctx.Err() == nil {
-			p.place(targets, p.homeless())
+			p.place(targets, p.homeless(), p.fair())
 		}
 	}
 	return p.conclude()
@@ -147,16 +147,15 @@ func (p *publication) homeless() []storage.ShareNum {
 	return out
 }
 
+// fair is how many shares a server has when they are spread evenly. What finds no place at its first server goes to one that
+// has less; it is not heaped up on those that are left.
+func (p *publication) fair() int {
+	return (p.parts.Total + len(p.s.servers) - 1) / max(len(p.s.servers), 1)
+}
+
 // place finds servers for shares: those with the fewest first, and of these the first in permuted order. Servers that did not
-// answer when they were asked come last, and those that failed now not at all.
-func (p *publication) place(targets map[grid.ServerID]*target, shares []storage.ShareNum) {
-	if len(shares) == 0 {
-		return
-	}
-	servers := slices.DeleteFunc(slices.Clone(p.s.servers), func(s *grid.Server) bool { return p.failed[s.ID()] != nil })
-	if len(servers) == 0 {
-		return
-	}
+// answer when they were asked come last, and those that failed now, or have most shares already, not at all.
+func (p *publication) place(targets map[grid.ServerID]*target, shares []storage.ShareNum, most int) {
 	cost := func(s *grid.Server) int {
 		n := p.load[s.ID()]
 		if a := p.s.answers[s.ID()]; a != nil && a.err != nil {
@@ -165,6 +164,12 @@ func (p *publication) place(targets map[grid.ServerID]*target, shares []storage.
 		return n
 	}
 	for _, num := range shares {
+		servers := slices.DeleteFunc(slices.Clone(p.s.servers), func(s *grid.Server) bool {
+			return p.failed[s.ID()] != nil || p.load[s.ID()] >= most
+		})
+		if len(servers) == 0 {
+			return
+		}
 		s := slices.MinFunc(servers, func(a, b *grid.Server) int { return cost(a) - cost(b) })
 		t := targets[s.ID()]
 		if t == nil {
