@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tahoe/frontends/web/wapi"
 )
@@ -174,5 +175,21 @@ func TestHelpWidth(t *testing.T) {
 	const text = "one two\nthree four five\n\n  as  it  is\n\nlast"
 	if got, want := wrap(text, 10), "one two\nthree four\nfive\n\n  as  it  is\n\nlast"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestCounter: what is counted by the node is drawn as objects, with their rate.
+func TestCounter(t *testing.T) {
+	var out strings.Builder
+	now := time.Unix(0, 0)
+	m := newCounter(&Env{Stderr: &out, Getenv: func(string) string { return "" }}, false)
+	m.out, m.now, m.marks, m.drawn = &out, func() time.Time { return now }, []mark{{at: now}}, now
+	now = now.Add(2 * time.Second)
+	m.set(300)
+	m.clear()
+	m.set(310) // too soon
+	m.finish()
+	if want := "\r300 objects  150 objects/s\x1b[K\r\x1b[K\r\x1b[K"; out.String() != want {
+		t.Errorf("drew %q, want %q", &out, want)
 	}
 }
