@@ -186,6 +186,19 @@ func TestAgain(t *testing.T) {
 	check(t, "times ignored", r, err, backup.Counts{FilesUploaded: files, DirectoriesReused: dirs})
 }
 
+// TestEqualDirectories has directories of equal contents stored once, also when they come at the same time.
+func TestEqualDirectories(t *testing.T) {
+	w := newWorld(t)
+	w.config.Parallel = 8
+	for i := range 30 {
+		w.write(map[string]string{fmt.Sprintf("%d/same/f", i): "f", fmt.Sprintf("%d/own", i): fmt.Sprint(i)})
+	}
+	r, err := w.run(t)
+	check(t, "first", r, err, backup.Counts{FilesUploaded: 60, DirectoriesCreated: 32, DirectoriesReused: 29})
+	r, err = w.run(t)
+	check(t, "second", r, err, backup.Counts{FilesReused: 60, DirectoriesReused: 61})
+}
+
 // TestMetadata has the numbers of files and directories kept.
 func TestMetadata(t *testing.T) {
 	w := newWorld(t)
