@@ -91,7 +91,9 @@ type way struct {
 // way is where the job goes now. FS.mu is held, or nobody else has the job yet.
 func (j *job) way() way { return way{j.place, j.target, j.display, j.order} }
 
-func (j *job) turn(w way) { j.place, j.target, j.display, j.order = w.place, w.target, w.display, w.order }
+func (j *job) turn(w way) {
+	j.place, j.target, j.display, j.order = w.place, w.target, w.display, w.order
+}
 
 // keep writes a job into the journal, as going its way, or another. FS.mu is not held; the lock of the place is.
 func (f *FS) keep(j *job, other *way) error {
