@@ -74,6 +74,9 @@ func (f *FS) take(ctx context.Context) (s *started, due time.Time, ever bool) {
 // attempt works at a job once.
 func (f *FS) attempt(ctx context.Context, j *job) {
 	err := f.commit(ctx, j)
+	if err != nil {
+		_ = j.content.file.Rest() // it was only read; a file that waits shall cost nothing but its space
+	}
 	f.mu.Lock()
 	stopped := ctx.Err() != nil // or cancelled: an error then says nothing of the grid
 	j.stop()
