@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -73,7 +74,7 @@ func (f *FS) take(ctx context.Context) (s *started, due time.Time, ever bool) {
 
 // attempt works at a job once.
 func (f *FS) attempt(ctx context.Context, j *job) {
-	err := f.commit(ctx, j)
+	err := f.guarded(ctx, j)
 	if err != nil {
 		_ = j.content.file.Rest() // it was only read; a file that waits shall cost nothing but its space
 	}
@@ -107,6 +108,19 @@ func (f *FS) attempt(ctx context.Context, j *job) {
 	}
 	f.poke()
 }
+
+// guarded lets a fault be an error of this attempt: it must not take the node down again and again.
+func (f *FS) guarded(ctx context.Context, j *job) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			f.log.Error("fault while a file was committed", "fault", fmt.Sprint(v), "stack", string(debug.Stack()))
+			err = errFault
+		}
+	}()
+	return f.commit(ctx, j)
+}
+
+var errFault = errors.New("a fault in the node; it has been logged")
 
 func isOver(j *job) bool {
 	select {
