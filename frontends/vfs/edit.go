@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"tahoe/caps"
 )
@@ -69,13 +70,13 @@ func (v *View) MkdirAll(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	at := ""
+	var at strings.Builder
 	for k, name := range names {
-		at += "/" + name
+		at.WriteString("/" + name)
 		if k == 0 && name == "uri" && len(names) > 1 {
 			continue
 		}
-		s, err := v.find(ctx, at)
+		s, err := v.find(ctx, at.String())
 		switch {
 		case err != nil:
 			return err
@@ -84,7 +85,7 @@ func (v *View) MkdirAll(ctx context.Context, path string) error {
 		case s.exists():
 			return ErrNotDirectory
 		}
-		if err := v.Mkdir(ctx, at); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := v.Mkdir(ctx, at.String()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

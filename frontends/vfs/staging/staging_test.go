@@ -237,7 +237,7 @@ func TestManyKept(t *testing.T) {
 	var all []*staging.File
 	for k := range 300 {
 		f := create(t, s)
-		if _, err := f.WriteAt([]byte(fmt.Sprint("file ", k)), 0); err != nil {
+		if _, err := f.WriteAt(fmt.Append(nil, "file ", k), 0); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Keep(nil); err != nil {
