@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -549,4 +550,25 @@ func TestKeysOfTwoFiles(t *testing.T) {
 			t.Errorf("the shares are no good any more: %v", err)
 		}
 	})
+}
+
+// A header that is not verified yet does not make a reader ask for more than a header can need.
+func TestHeaderThatPointsFarAway(t *testing.T) {
+	w := newWorld(t, 1)
+	file := w.create(w.files(encoding(1, 1)), caps.MDMF, random(1, 1<<20))
+	w.mems[0].Edit(index(file), 0, func(b []byte) []byte {
+		for at := 59; at < 123; at += 8 { // all offsets
+			binary.BigEndian.PutUint64(b[at:], binary.BigEndian.Uint64(b[at:])+1<<19)
+		}
+		return b
+	})
+	read := w.metered()
+	s, err := w.same(w.files(), file).Map(t.Context(), mutable.ModeCheck)
+	must(t, err)
+	if bad := s.Bad(); len(bad) != 1 || bad[0].Part != "header" {
+		t.Errorf("got %v", bad)
+	}
+	if n := read(); n > 16<<10 {
+		t.Errorf("read %d bytes", n)
+	}
 }
