@@ -71,12 +71,8 @@ func BenchmarkLargeList(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		entries, err := l.Entries(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		texts := make(map[string][3]string, len(entries))
-		for _, e := range entries {
+		texts := make(map[string][3]string, l.Len())
+		for e := range l.All() {
 			v, _ := e.Verify()
 			texts[e.Name] = [3]string{e.Read.Encode(), v.Encode(), e.Metadata.String()}
 		}

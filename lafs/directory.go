@@ -123,8 +123,9 @@ func (l *Listing) Len() int { return l.t.Len() }
 // Get is the entry of a name: *NoChildError when there is none.
 func (l *Listing) Get(name string) (Entry, error) { return l.t.Get(name) }
 
-// All yields the entries in the order of their names, each decoded when it is its turn.
-func (l *Listing) All() iter.Seq[Entry] { return l.t.All() }
+// All yields the entries in the order of their names. They are decoded a little ahead, on all processors; it never holds all of
+// them.
+func (l *Listing) All() iter.Seq[Entry] { return l.t.Ahead(l.d.c.c.Pool) }
 
 // Entries are all entries in the order of their names, decoded on all processors.
 func (l *Listing) Entries(ctx context.Context) ([]Entry, error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"tahoe/internal/taghash"
 	"tahoe/lafs"
@@ -82,8 +84,10 @@ func TestDirectoriesOnAGrid(t *testing.T) {
 
 // TestTwoClients: two clients that do not know of each other, many requests in each, edit one directory while a third lists it. What
 // is reported as done is there.
-func TestTwoClients(t *testing.T) {
-	servers, _ := newServers(t)
+func TestTwoClients(t *testing.T) { synctest.Test(t, twoClients) }
+
+func twoClients(t *testing.T) {
+	servers := newFarServers(t)
 	first := clientOf(servers)
 	root, err := first.Mkdir(t.Context(), []lafs.NewChild{literal(t, "base", "x")}, lafs.MkdirOptions{})
 	if err != nil {
@@ -153,7 +157,7 @@ func list(t *testing.T, c *lafs.Client, root *lafs.Directory, done <-chan struct
 		select {
 		case <-done:
 			return
-		default:
+		case <-time.After(10 * time.Millisecond):
 		}
 		l, err := d.List(t.Context())
 		if err != nil {

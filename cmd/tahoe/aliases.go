@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -106,10 +107,11 @@ func addAliasCommand(e *Env) *cobra.Command {
 func directoryCap(e *Env, arg string) (string, error) {
 	secrets := alias.Table{Secret: func(file string) (string, error) { return readSecret(e, file) }}
 	target, err := secrets.Resolve(arg, "")
+	_, named := errors.AsType[*alias.UnknownError](err)
 	switch {
-	case err != nil:
+	case err != nil && !named:
 		return "", err
-	case target.Local:
+	case named, target.Local:
 		return "", &usageError{"the second argument is not a capability, which would begin with URI:"}
 	case len(target.Path) > 0:
 		return "", &usageError{"an alias stands for a directory, not for a path in it: take the capability that tahoe ls --uri shows"}

@@ -257,6 +257,9 @@ func TestHelp(t *testing.T) {
 	_, list, _ := tahoe(t, t.TempDir(), "--help")
 	for _, cmd := range commands(&Env{}) {
 		name := cmd.Name()
+		if cmd.Hidden {
+			continue
+		}
 		if !strings.Contains(list, name) || cmd.Short == "" {
 			t.Errorf("help does not list %s", name)
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -73,7 +74,10 @@ func (f *FS) take(ctx context.Context) (s *started, due time.Time, ever bool) {
 
 // attempt works at a job once.
 func (f *FS) attempt(ctx context.Context, j *job) {
-	err := f.commit(ctx, j)
+	err := f.guarded(ctx, j)
+	if err != nil {
+		_ = j.content.file.Rest() // it was only read; a file that waits shall cost nothing but its space
+	}
 	f.mu.Lock()
 	stopped := ctx.Err() != nil // or cancelled: an error then says nothing of the grid
 	j.stop()
@@ -104,6 +108,19 @@ func (f *FS) attempt(ctx context.Context, j *job) {
 	}
 	f.poke()
 }
+
+// guarded lets a fault be an error of this attempt: it must not take the node down again and again.
+func (f *FS) guarded(ctx context.Context, j *job) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			f.log.Error("fault while a file was committed", "fault", fmt.Sprint(v), "stack", string(debug.Stack()))
+			err = errFault
+		}
+	}()
+	return f.commit(ctx, j)
+}
+
+var errFault = errors.New("a fault in the node; it has been logged")
 
 func isOver(j *job) bool {
 	select {
@@ -211,7 +228,7 @@ func (f *FS) upload(ctx context.Context, j *job) error {
 		return err
 	}
 	defer unlock()
-	return j.keep()
+	return f.keep(j, nil)
 }
 
 // overwrite puts a new content into a mutable file, and notes the attributes at its link.

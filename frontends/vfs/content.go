@@ -216,6 +216,9 @@ func asVFS(err error) error {
 	if errors.Is(err, staging.ErrNoSpace) {
 		return ErrNoSpace
 	}
+	if errors.Is(err, staging.ErrTooMany) {
+		return ErrTooManyFiles
+	}
 	return err
 }
 

@@ -40,7 +40,7 @@ var (
 	ErrQuota        = errors.New("the account's quota is used up")
 	ErrUnavailable  = errors.New("the grid cannot serve it now") // the text behind it says why
 	ErrReadOnly     = fmt.Errorf("it is read-only: %w", fs.ErrPermission)
-	ErrTooManyFiles = errors.New("too many files are open in this session")
+	ErrTooManyFiles = errors.New("too many files are open")
 )
 
 // A Commit says when Close of a file that was written returns.

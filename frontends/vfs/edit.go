@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"tahoe/caps"
 )
@@ -69,13 +70,13 @@ func (v *View) MkdirAll(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	at := ""
+	var at strings.Builder
 	for k, name := range names {
-		at += "/" + name
+		at.WriteString("/" + name)
 		if k == 0 && name == "uri" && len(names) > 1 {
 			continue
 		}
-		s, err := v.find(ctx, at)
+		s, err := v.find(ctx, at.String())
 		switch {
 		case err != nil:
 			return err
@@ -84,7 +85,7 @@ func (v *View) MkdirAll(ctx context.Context, path string) error {
 		case s.exists():
 			return ErrNotDirectory
 		}
-		if err := v.Mkdir(ctx, at); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := v.Mkdir(ctx, at.String()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -189,13 +190,13 @@ func (f *FS) retarget(j *job, to place, t target, display string, named bool) er
 	if isOver(j) {
 		return nil
 	}
-	moved := &job{account: j.account, closed: j.closed, content: j.content, display: display, place: to, target: t, stored: j.stored, order: f.order.Add(1)}
-	if err := moved.keep(); err != nil {
+	w := way{to, t, display, f.order.Add(1)}
+	if err := f.keep(j, &w); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	j.place, j.target, j.display, j.order = to, t, display, moved.order
+	j.turn(w)
 	if !named {
 		if j.node != nil && j.node.job == j {
 			j.node.job = nil
@@ -345,5 +346,5 @@ func (f *FS) setWaiting(n *inode, a Attr) error {
 		return nil
 	}
 	j.content.setAttr(a)
-	return j.keep()
+	return f.keep(j, nil)
 }

@@ -231,7 +231,7 @@ func (f *File) newJob(others bool) (*job, error) {
 	fs.mu.Unlock()
 	j.order = fs.order.Add(1)
 	j.node, j.place, j.target, j.once = f.node, at, t, fs.c.Commit == OnClose
-	if err := j.keep(); err != nil {
+	if err := fs.keep(j, nil); err != nil {
 		fs.drop(c)
 		return nil, err
 	}

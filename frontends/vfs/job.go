@@ -80,19 +80,40 @@ type note struct {
 
 const noteVersion = 1
 
-// keep writes the job into the journal. FS.mu is not held; the lock of the place is.
-func (j *job) keep() error {
+// A way is where a job goes, as the journal knows it.
+type way struct {
+	place   place
+	target  target
+	display string
+	order   uint64
+}
+
+// way is where the job goes now. FS.mu is held, or nobody else has the job yet.
+func (j *job) way() way { return way{j.place, j.target, j.display, j.order} }
+
+func (j *job) turn(w way) {
+	j.place, j.target, j.display, j.order = w.place, w.target, w.display, w.order
+}
+
+// keep writes a job into the journal, as going its way, or another. FS.mu is not held; the lock of the place is.
+func (f *FS) keep(j *job, other *way) error {
+	f.mu.Lock()
+	w, stored := j.way(), j.stored
+	f.mu.Unlock()
+	if other != nil {
+		w = *other
+	}
 	n := note{
-		Version: noteVersion, Account: j.account, Path: j.display, Closed: j.closed, Name: j.target.name, Index: j.place.dir[:], Order: j.order,
+		Version: noteVersion, Account: j.account, Path: w.display, Closed: j.closed, Name: w.target.name, Index: w.place.dir[:], Order: w.order,
 	}
-	if j.target.dir != nil {
-		n.Dir = j.target.dir.Encode()
+	if w.target.dir != nil {
+		n.Dir = w.target.dir.Encode()
 	}
-	if j.target.file != nil {
-		n.File = j.target.file.Encode()
+	if w.target.file != nil {
+		n.File = w.target.file.Encode()
 	}
-	if j.stored != nil {
-		n.Stored = j.stored.Encode()
+	if stored != nil {
+		n.Stored = stored.Encode()
 	}
 	j.content.describe(&n)
 	b, err := json.Marshal(n)

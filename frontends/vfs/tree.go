@@ -129,9 +129,16 @@ func (t *tree) join(dir caps.Read) (fl *flight, leads bool) {
 	return d.flight, true
 }
 
+// fetch lists a directory. Who waits is told in any case, also when the grid has a fault and panics.
 func (t *tree) fetch(ctx context.Context, dir caps.Read, fl *flight) {
 	begin := t.clock.Now()
-	all, err := t.grid.List(ctx, dir)
+	var all []Child
+	err := ErrUnavailable
+	defer func() { t.land(dir, fl, begin, all, err) }()
+	all, err = t.grid.List(ctx, dir)
+}
+
+func (t *tree) land(dir caps.Read, fl *flight, begin time.Time, all []Child, err error) {
 	children := make(map[string]Child, len(all))
 	for _, c := range all {
 		children[c.Name] = c

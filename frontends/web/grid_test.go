@@ -46,3 +46,5 @@ func newClient(t testing.TB, change ...func(*lafs.Config)) *lafs.Client {
 	}
 	return lafs.New(c)
 }
+
+func forbidAll(storage.Index) error { return &lafs.ProhibitedError{Reason: "not here"} }

@@ -41,7 +41,7 @@ func (s *Server) serveListingPage(w *recorder, r *http.Request, rt route, d *laf
 		return err
 	}
 	data := directoryData{
-		Title: "Directory " + directoryName(rt), Index: caps.Abbrev(d.Cap()), Kind: directoryKind(d), Writeable: d.Writeable(),
+		Title: directoryTitle(rt), Index: caps.Abbrev(d.Cap()), Kind: directoryKind(d), Writeable: d.Writeable(),
 		Entries: make([]entryRow, 0, l.Len()),
 	}
 	if ro, ok := caps.ReadOnly(d.Cap()); ok && d.Writeable() {
@@ -53,11 +53,11 @@ func (s *Server) serveListingPage(w *recorder, r *http.Request, rt route, d *laf
 	return s.servePage(w, r, "directory.html", data)
 }
 
-func directoryName(rt route) string {
+func directoryTitle(rt route) string {
 	if len(rt.names) == 0 {
-		return ""
+		return "Directory"
 	}
-	return strings.Join(rt.names, "/")
+	return "Directory " + strings.Join(rt.names, "/")
 }
 
 func directoryKind(d *lafs.Directory) string {

@@ -2,6 +2,7 @@ package dirnode
 
 import (
 	"context"
+	"iter"
 	"sync"
 
 	"tahoe/reactor"
@@ -35,6 +36,44 @@ func (t *Table) Entries(ctx context.Context, pool *reactor.Pool) ([]Entry, error
 		entries = append(entries, p...)
 	}
 	return entries, nil
+}
+
+// Ahead yields what All does. While the caller is busy with some entries, the next are decoded, on as many processors as pool
+// has.
+func (t *Table) Ahead(pool *reactor.Pool) iter.Seq[Entry] {
+	if len(t.rows) <= batch {
+		return t.All()
+	}
+	return func(yield func(Entry) bool) {
+		var running sync.WaitGroup
+		defer running.Wait()
+		var parts []chan []Entry
+		from := 0
+		begin := func() {
+			if from >= len(t.rows) {
+				return
+			}
+			first, part := from, make(chan []Entry, 1)
+			from, parts = min(from+batch, len(t.rows)), append(parts, part)
+			last := from
+			running.Go(func() {
+				_ = pool.Do(context.Background(), func() { part <- t.part(first, last) }) // it is short, and never fails
+			})
+		}
+		for range 2 * pool.Slots() {
+			begin()
+		}
+		for len(parts) > 0 {
+			part := <-parts[0]
+			parts = parts[1:]
+			begin()
+			for _, e := range part {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (t *Table) part(from, to int) []Entry {

@@ -221,6 +221,15 @@ func TestEntries(t *testing.T) {
 	if want := slices.Collect(table.All()); err != nil || !slices.Equal(got, want) || len(got) != 1000 {
 		t.Errorf("got %d entries, %v", len(got), err)
 	}
+	if ahead := slices.Collect(table.Ahead(reactor.NewPool(2))); !slices.Equal(ahead, got) {
+		t.Errorf("got %d entries ahead, want %d", len(ahead), len(got))
+	}
+	some := 0
+	for range table.Ahead(reactor.NewPool(2)) {
+		if some++; some == 300 {
+			break
+		}
+	}
 	var directories []int
 	for i, e := range got {
 		if e.Kind() == dirnode.Directory {

@@ -23,8 +23,8 @@ func TestCreateAndRead(t *testing.T) {
 	for _, f := range []caps.Format{caps.SDMF, caps.MDMF} {
 		for _, e := range [][2]int{{1, 1}, {1, 4}, {2, 3}, {3, 10}, {71, 255}} {
 			for _, size := range sizes {
-				if e[1] > 200 && size > 1000 && (testing.Short() || size < 1<<20) {
-					continue
+				if e[1] > 200 && size > 1000 && size != 131074 || e != [2]int{3, 10} && size >= 1<<20 {
+					continue // it would take long, and show nothing new
 				}
 				t.Run(fmt.Sprintf("%v %d-of-%d %d bytes", f, e[0], e[1], size), func(t *testing.T) {
 					w := newWorld(t, 10)

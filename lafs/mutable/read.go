@@ -40,9 +40,14 @@ func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) (Version, er
 	}
 	sink := &sink{w: w}
 	v, err := o.attempt(ctx, func(s *Servermap, v *VersionShares, leave func()) (bool, error) {
-		from := min(off, v.Version.Size)
-		err := o.deliver(ctx, s, v, from, from+min(n, v.Version.Size-from), sink, leave)
-		return sink.wrote || sink.failed, err
+		if sink.n > 0 && v.prefix != sink.of {
+			return true, fmt.Errorf("%w, from version %v to %v", ErrChanged, versionOf(sink.of), v.Version)
+		}
+		sink.of = v.prefix
+		from, end := min(off, v.Version.Size), v.Version.Size
+		end = from + min(n, end-from)
+		err := o.deliver(ctx, s, v, from+sink.n, end, sink, leave)
+		return sink.failed, err
 	})
 	return v, err
 }
@@ -55,15 +60,17 @@ func write(w io.Writer, b []byte) error {
 	return err
 }
 
-// A sink knows whether something was written, and whose fault an error is.
+// A sink knows how much was written, of which version, and whose fault an error is.
 type sink struct {
-	w             io.Writer
-	wrote, failed bool
+	w      io.Writer
+	n      int64
+	of     layout.Prefix
+	failed bool
 }
 
 func (s *sink) Write(b []byte) (int, error) {
-	s.wrote = true
 	n, err := s.w.Write(b)
+	s.n += int64(n)
 	s.failed = err != nil
 	return n, err
 }

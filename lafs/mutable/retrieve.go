@@ -48,7 +48,9 @@ type part struct {
 // segments returns the plaintext of segments first to last in dst, which is empty and has capacity for them with the padding
 // of each. Too few good shares are a *NotEnoughSharesError, also where the file was replaced meanwhile: then it is ErrChanged too.
 func (r *retrieval) segments(ctx context.Context, dst []byte, first, last int) ([]byte, error) {
-	parts, err := gather.Run(ctx, r.g.Needed, r.o.m.c.Hedge, r.tasks(first, last))
+	size := r.g.Block(last).End() - r.g.Block(first).Offset
+	hedge := r.o.m.c.Hedge + time.Duration(size/usualRate)*time.Second
+	parts, err := gather.Run(ctx, r.g.Needed, hedge, r.tasks(first, last))
 	if short, ok := errors.AsType[*gather.ShortError](err); ok {
 		return nil, r.short(short)
 	}
@@ -140,8 +142,12 @@ func (r *retrieval) fetchAny(ctx context.Context, copies []*sighting, first, las
 	return part{}, errors.Join(errs...)
 }
 
-// leastRate is how many bytes a second a server has to give, on top of the time that any answer may take.
-const leastRate = 8 << 10
+// leastRate is how many bytes a second a server has to give, on top of the time that any answer may take; usualRate is at how
+// many others are not asked too.
+const (
+	leastRate = 16 << 10
+	usualRate = 128 << 10
+)
 
 // fetch gets verified blocks of one share.
 func (r *retrieval) fetch(ctx context.Context, x *sighting, first, last int) ([]byte, error) {

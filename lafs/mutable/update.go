@@ -29,7 +29,19 @@ func (f *File) update(ctx context.Context, p *plaintext, off int64) (Version, er
 		return Version{}, err
 	}
 	defer done()
-	b, err := o.basis(ctx, true, ModeWrite, (*Servermap).Best)
+	mode := ModeWrite
+	for round := 1; ; round++ {
+		v, err := o.updateFrom(ctx, mode, p, off)
+		if err == nil || !isShort(err) || round == rounds || ctx.Err() != nil {
+			return v, err
+		}
+		mode = ModeCheck // what looked good is not: there may be another version
+	}
+}
+
+// updateFrom updates the version that a search in this mode finds. Where that cannot be read nothing has been written.
+func (o *op) updateFrom(ctx context.Context, mode Mode, p *plaintext, off int64) (Version, error) {
+	b, err := o.basis(ctx, true, mode, (*Servermap).Best)
 	if err != nil {
 		return Version{}, err
 	}

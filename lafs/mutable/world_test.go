@@ -46,15 +46,21 @@ func newWorld(t testing.TB, servers int) *world {
 	for i := range servers {
 		m := storagetest.NewMem(storagetest.Config{})
 		f := storagetest.NewFaulty(&meter{Server: m})
-		name := fmt.Sprintf("server-%d", i)
-		tub := sha1.Sum([]byte(name))
-		s, err := grid.NewServer(grid.Announcement{
-			ID: grid.ServerID(name), Nickname: name, FURL: "pb://" + base32.Encode(tub[:]) + "@tcp:localhost:1/x",
-		}, f)
-		must(t, err)
-		w.mems, w.faulty, w.servers = append(w.mems, m), append(w.faulty, f), append(w.servers, s)
+		w.mems, w.faulty, w.servers = append(w.mems, m), append(w.faulty, f), append(w.servers, serverOf(t, i, f))
 	}
 	return w
+}
+
+// serverOf is server i of each gateway's grid.
+func serverOf(t testing.TB, i int, s storage.Server) *grid.Server {
+	t.Helper()
+	name := fmt.Sprintf("server-%d", i)
+	tub := sha1.Sum([]byte(name))
+	server, err := grid.NewServer(grid.Announcement{
+		ID: grid.ServerID(name), Nickname: name, FURL: "pb://" + base32.Encode(tub[:]) + "@tcp:localhost:1/x",
+	}, s)
+	must(t, err)
+	return server
 }
 
 // files is a gateway. change may change its config.

@@ -116,6 +116,9 @@ func (p *Process) Stop() {
 	}
 }
 
+// CloseInput closes the program's standard input.
+func (p *Process) CloseInput() error { return p.hold.Close() }
+
 // Kill ends the program at once, as a crash would.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()

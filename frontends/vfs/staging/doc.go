@@ -25,6 +25,12 @@ import (
 // ErrNoSpace means that the files would take more than they may, or than the disk has.
 var ErrNoSpace = errors.New("no space for staged files")
 
+// ErrTooMany means that as many files are open as may be.
+var ErrTooMany = errors.New("too many staged files are open")
+
+// maxOpen is how many files may be open, each of which is one of the system's. What has been kept and is not being read is not open.
+const maxOpen = 8192
+
 // chunkSize is what is encrypted under one generation.
 const chunkSize = 64 << 10
 

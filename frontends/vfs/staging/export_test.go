@@ -27,3 +27,6 @@ func ParseRecord(b []byte) ([]byte, bool) {
 	}
 	return f.encode(note), true
 }
+
+// Open is how many files of the system are open.
+func (s *Store) Open() int64 { return s.open.Load() }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"tahoe/internal/durable"
 )
@@ -18,10 +19,10 @@ type File struct {
 	id    uint64
 	key   [16]byte
 	block cipher.Block
-	data  *durable.File
 
 	// turn guards what follows, and the data: a slot, because it is held while the disk is at work.
 	turn   chan struct{}
+	data   *durable.File // nil: not open; a file that has been kept is opened when somebody reads it
 	size   int64
 	chunks []chunk
 	kept   bool  // it does not change any more
@@ -70,6 +71,38 @@ func (f *File) stream(c int, generation uint32, at int) cipher.Stream {
 	return stream
 }
 
+// wake opens the data.
+func (f *File) wake() (err error) {
+	if f.data != nil {
+		return nil
+	}
+	if f.data, err = f.s.disk.Open(f.s.path(f.id, dataSuffix), os.O_RDWR, 0); err == nil {
+		f.s.open.Add(1)
+	}
+	return err
+}
+
+// rest closes the data.
+func (f *File) rest() error {
+	if f.data == nil {
+		return nil
+	}
+	err := f.data.Close()
+	f.data = nil
+	f.s.open.Add(-1)
+	return err
+}
+
+// Rest lets a file that has been kept take nothing of the system but its space, until somebody reads it again.
+func (f *File) Rest() error {
+	f.turn <- struct{}{}
+	defer f.leave()
+	if !f.kept {
+		return nil
+	}
+	return f.rest()
+}
+
 // ReadAt reads as io.ReaderAt says.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
@@ -102,6 +135,9 @@ func (f *File) readChunk(c, in int, p []byte) error {
 	clear(p[n:])
 	if n == 0 {
 		return nil
+	}
+	if err := f.wake(); err != nil {
+		return fmt.Errorf("open a staged file: %w", err)
 	}
 	if _, err := f.data.ReadAt(p[:n], int64(c)*chunkSize+int64(in)); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -253,6 +289,9 @@ func (f *File) Sync() error {
 		return err
 	}
 	defer f.leave()
+	if f.kept {
+		return nil
+	}
 	if err := f.data.Sync(); err != nil {
 		return fmt.Errorf("sync a staged file: %w", asNoSpace(err))
 	}
@@ -293,7 +332,7 @@ func (f *File) Release() error {
 	}
 	_ = f.s.reserve(-f.size)
 	f.size, f.chunks, f.err = 0, nil, fs.ErrClosed
-	err := f.data.Close()
+	err := f.rest()
 	if rerr := f.s.disk.Remove(f.s.path(f.id, dataSuffix)); err == nil && !errors.Is(rerr, fs.ErrNotExist) {
 		err = rerr
 	}
@@ -336,5 +375,5 @@ func (f *File) Close() error {
 	defer f.leave()
 	_ = f.s.reserve(-f.size)
 	f.size, f.chunks, f.err = 0, nil, fs.ErrClosed
-	return f.data.Close()
+	return f.rest()
 }

@@ -231,6 +231,36 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// What waits takes nothing of the system but its space.
+func TestManyKept(t *testing.T) {
+	s, _ := open(t, t.TempDir(), staging.Config{})
+	var all []*staging.File
+	for k := range 300 {
+		f := create(t, s)
+		if _, err := f.WriteAt(fmt.Append(nil, "file ", k), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Keep(nil); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f)
+	}
+	if n := s.Open(); n != 0 {
+		t.Errorf("%d files are open", n)
+	}
+	for k, f := range all {
+		if got := string(contents(t, f)); got != fmt.Sprint("file ", k) {
+			t.Errorf("file %d holds %q", k, got)
+		}
+		if err := f.Rest(); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := s.Open(); n != 0 {
+		t.Errorf("%d files are open after all have been read", n)
+	}
+}
+
 func TestKeptUnderAnotherSecret(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, dir, staging.Config{})

@@ -28,6 +28,7 @@ type Store struct {
 	limit int64
 
 	used    atomic.Int64
+	open    atomic.Int64  // files of the system
 	last    atomic.Uint64 // the ID that was given last
 	scratch sync.Pool     // of *[chunkSize]byte
 }
@@ -78,7 +79,7 @@ func Open(dir string, c Config) (s *Store, kept []Kept, strange []string, err er
 	for _, id := range data {
 		if !hold[id] {
 			if err := s.disk.Remove(s.path(id, dataSuffix)); err != nil {
-				return nil, nil, nil, errors.Join(err, closeAll(kept))
+				return nil, nil, nil, err
 			}
 		}
 	}
@@ -136,14 +137,6 @@ func (s *Store) list() (records, data []uint64, err error) {
 	return records, data, nil
 }
 
-func closeAll(kept []Kept) error {
-	var errs []error
-	for _, k := range kept {
-		errs = append(errs, k.File.data.Close())
-	}
-	return errors.Join(errs...)
-}
-
 func (s *Store) path(id uint64, suffix string) string {
 	return filepath.Join(s.dir, fmt.Sprintf("%016x", id)+suffix)
 }
@@ -167,6 +160,9 @@ func (s *Store) reserve(n int64) error {
 
 // New makes an empty file.
 func (s *Store) New() (*File, error) {
+	if s.open.Load() >= maxOpen {
+		return nil, ErrTooMany
+	}
 	f := &File{s: s, id: s.last.Add(1), turn: make(chan struct{}, 1)}
 	_, _ = rand.Read(f.key[:]) // cannot fail
 	var err error
@@ -176,6 +172,7 @@ func (s *Store) New() (*File, error) {
 	if f.data, err = s.disk.Open(s.path(f.id, dataSuffix), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, fmt.Errorf("make a staged file: %w", asNoSpace(err))
 	}
+	s.open.Add(1)
 	return f, nil
 }
 
@@ -205,12 +202,9 @@ func Audit(dir string, secret []byte) error {
 		}
 		have[stem]++
 		if suffix == keptSuffix {
-			k, err := s.reopen(id)
-			if err != nil {
+			if _, err := s.reopen(id); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", e.Name(), err))
-				continue
 			}
-			errs = append(errs, k.File.data.Close())
 		}
 	}
 	for stem, n := range have {

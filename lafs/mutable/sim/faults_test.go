@@ -344,6 +344,13 @@ var damages = []struct {
 	{"stale", true, func(s *stage, server int, n storage.ShareNum) {
 		s.mems[server].Edit(s.cap.Index(), n, func([]byte) []byte { return s.first[server][n] })
 	}},
+	{"stale, with a forged number", true, func(s *stage, server int, n storage.ShareNum) {
+		s.mems[server].Edit(s.cap.Index(), n, func([]byte) []byte {
+			b := bytes.Clone(s.first[server][n])
+			b[8] = 99 // seqnum
+			return b
+		})
+	}},
 	{"corrupt", true, func(s *stage, server int, n storage.ShareNum) {
 		s.mems[server].Edit(s.cap.Index(), n, func(b []byte) []byte { b[20] ^= 4; return b })
 	}},
@@ -397,7 +404,7 @@ func (s *stage) damage(set int, do func(s *stage, server int, n storage.ShareNum
 func TestTooFewShares(t *testing.T) {
 	for _, k := range fileKinds {
 		synctest.Test(t, func(t *testing.T) {
-			for _, d := range damages[2:] {
+			for _, d := range damages[3:] {
 				s := newStage(t, k, operations[1])
 				for server := range faultServers - 1 {
 					for _, n := range s.shares(server) {
@@ -411,5 +418,30 @@ func TestTooFewShares(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A write that finds a place for fewer than k shares is not done, and says that it may be there all the same.
+func TestTooFewServers(t *testing.T) {
+	broken := errors.New("connection lost")
+	for _, name := range []string{"create", "overwrite", "write at"} {
+		op := operations[slices.IndexFunc(operations, func(o operation) bool { return o.name == name })]
+		for _, k := range fileKinds {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, k, op)
+				for i, f := range s.faulty {
+					from := 1
+					if i == 3 {
+						from = 2 // one share finds a place
+					}
+					f.Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpTestAndWrite, From: from}, Effect: storagetest.Fail(broken)})
+				}
+				err := op.run(t.Context(), k, s.world, s.gateway(1, nil))
+				if e, ok := errors.AsType[*mutable.WriteError](err); !ok || e.Placed != 1 || e.Need != faultNeeded || !e.MayRemain || !errors.Is(err, broken) {
+					t.Errorf("%v %s: %v", k.format, name, err)
+				}
+				s.audit(nil)
+			})
+		}
 	}
 }

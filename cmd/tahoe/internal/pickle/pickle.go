@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 )
 
 // ErrMalformed is in the error of bytes that are no pickle, or one that this package refuses.
@@ -71,7 +72,7 @@ func keyTextAt(key any, depth int) (string, error) {
 		}
 		return "str " + k, nil
 	case Tuple:
-		text := "("
+		var items []string
 		for _, item := range k {
 			if depth == 0 || len(k) > maxKeyDepth {
 				return "", fmt.Errorf("a key is a large tuple: %w", ErrMalformed)
@@ -80,9 +81,9 @@ func keyTextAt(key any, depth int) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			text += fmt.Sprintf("%d:%s,", len(t), t)
+			items = append(items, fmt.Sprintf("%d:%s", len(t), t))
 		}
-		return text + ")", nil
+		return "(" + strings.Join(items, ",") + ")", nil
 	}
 	return "", fmt.Errorf("a key is a list or dictionary: %w", ErrMalformed)
 }
