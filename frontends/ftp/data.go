@@ -237,12 +237,13 @@ func (w *dataWay) connect(ctx context.Context, in *session) (*dataConn, error) {
 
 // reach waits for the client, and for nobody else, or goes to it.
 func (w *dataWay) reach(ctx context.Context, from netip.Addr) (net.Conn, error) {
-	if w.passive == nil {
+	l := w.passive
+	if l == nil {
 		return new(net.Dialer).DialContext(ctx, "tcp", w.active.String())
 	}
-	defer context.AfterFunc(ctx, func() { _ = w.passive.Close() })()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	for {
-		conn, err := w.passive.Accept()
+		conn, err := l.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)

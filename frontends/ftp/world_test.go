@@ -26,6 +26,7 @@ import (
 	"tahoe/frontends/ftp"
 	"tahoe/frontends/vfs"
 	"tahoe/frontends/vfs/vfstest"
+	"tahoe/reactor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -112,7 +113,9 @@ func openPort(t testing.TB, c ftp.Config, v vfs.Config, implicit bool) *world {
 	w.addr = ln.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Service(ln, implicit).Run(ctx, func() {}) }()
+	go func() {
+		done <- reactor.NewTree("test", reactor.Child{Name: "ftp", Service: s.Service(ln, implicit), Grace: 5 * time.Second}).Run(ctx, func() {})
+	}()
 	w.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {

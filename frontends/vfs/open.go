@@ -31,7 +31,7 @@ func (v *View) open(ctx context.Context, f *File, path string) error {
 		return err
 	}
 	if f.flags&(FlagWrite|FlagCreate|FlagTruncate) == 0 {
-		return v.openToRead(ctx, f, s)
+		return v.openToRead(ctx, f, path, s)
 	}
 	unlock, err := v.fs.places.lock(ctx, s.place)
 	if err != nil {
@@ -44,7 +44,7 @@ func (v *View) open(ctx context.Context, f *File, path string) error {
 	return v.openToWrite(ctx, f, s)
 }
 
-func (v *View) openToRead(ctx context.Context, f *File, s spot) error {
+func (v *View) openToRead(ctx context.Context, f *File, path string, s spot) error {
 	f.spot = s
 	v.fs.mu.Lock()
 	if n := v.fs.lookup(s.place); n != nil && n.visible() != nil {
@@ -55,11 +55,15 @@ func (v *View) openToRead(ctx context.Context, f *File, s spot) error {
 	if f.content != nil {
 		return nil
 	}
+	s, err := v.find(ctx, path) // again: what waited may have come to the grid since
+	if err != nil {
+		return err
+	}
 	i, err := v.readable(ctx, s)
 	if err != nil {
 		return err
 	}
-	f.info = i
+	f.spot, f.info = s, i
 	file, _ := s.child.Cap.(caps.Read)
 	f.reader = v.fs.newReader(file, i.size)
 	return nil

@@ -69,6 +69,9 @@ func (v *View) Stat(ctx context.Context, path string) (Info, error) {
 	if i, ok := v.fs.waitingInfo(s.place, s.child.Name); ok {
 		return i, nil
 	}
+	if s, err = v.find(ctx, path); err != nil { // again: what waited may have come to the grid since
+		return Info{}, err
+	}
 	if !s.exists() {
 		return Info{}, fs.ErrNotExist
 	}
@@ -145,11 +148,12 @@ func (v *View) List(ctx context.Context, path string) (iter.Seq[Info], error) {
 	if err != nil {
 		return nil, err
 	}
+	waiting := v.fs.waitingIn(dir) // first: what comes to the grid meanwhile is in both, and not in neither
 	children, err := v.fs.tree.list(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	return v.listing(ctx, dir, children, v.fs.waitingIn(dir)), nil
+	return v.listing(ctx, dir, children, waiting), nil
 }
 
 // waitingIn describes the files in a directory that the grid does not have yet.
