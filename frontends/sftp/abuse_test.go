@@ -82,22 +82,36 @@ func TestClientThatNeverReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	out, err := s.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.RequestSubsystem("sftp"); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := in.Write(append(wire(1, 3), wireStrings(3, 1, "/f", uint32(1), uint32(0))...)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the version and the handle are read, and then nothing more
+		var n uint32
+		if err := binary.Read(out, binary.BigEndian, &n); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, out, int64(n)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	var all bytes.Buffer
-	all.Write(wire(1, 3))
-	all.Write(wireStrings(3, 1, "/f", uint32(1), uint32(0)))
 	for id := range uint32(4000) {
 		all.Write(wireStrings(5, id+2, "1", uint64(id)*255<<10, uint32(255<<10)))
 	}
 	sent := make(chan struct{})
 	go func() { defer close(sent); _, _ = in.Write(all.Bytes()) }()
 	other := w.client("alice")
-	for range 20 {
+	for range 3 {
 		if got := get(t, other, "/f"); got != data {
 			t.Fatal("another session cannot read")
 		}
@@ -238,6 +252,40 @@ func TestClientsThatGo(t *testing.T) {
 	}
 }
 
+// A patient client sends a packet, and waits a moment for an answer before it sends the next.
+type patient struct {
+	in    []byte
+	left  int // of the packet that is being sent
+	wrote chan struct{}
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	if len(p.in) == 0 {
+		return 0, io.EOF
+	}
+	if p.left <= 0 {
+		select {
+		case <-p.wrote:
+		case <-time.After(time.Millisecond):
+		}
+		p.left = len(p.in)
+		if len(p.in) >= 4 {
+			p.left = int(min(uint32(len(p.in)), binary.BigEndian.Uint32(p.in)+4))
+		}
+	}
+	n := copy(b, p.in[:max(1, min(p.left, len(p.in)))])
+	p.in, p.left = p.in[n:], p.left-n
+	return n, nil
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	select {
+	case p.wrote <- struct{}{}:
+	default:
+	}
+	return len(b), nil
+}
+
 // Whatever a client sends, the session ends when the client has, and nothing was published that was not closed.
 func FuzzPackets(f *testing.F) {
 	hello := wire(1, 3)
@@ -260,10 +308,7 @@ func FuzzPackets(f *testing.F) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			sftp.ServeRaw(t.Context(), struct {
-				io.Reader
-				io.Writer
-			}{bytes.NewReader(in), io.Discard}, view, slog.New(slog.DiscardHandler))
+			sftp.ServeRaw(t.Context(), &patient{in: in, wrote: make(chan struct{}, 1)}, view, slog.New(slog.DiscardHandler))
 		}()
 		select {
 		case <-done:

@@ -135,6 +135,10 @@ func (f *filter) fromClient(p []byte) error {
 		}
 	case fxRead, fxWrite:
 		return f.data(id, c.string(), p)
+	case fxReaddir:
+		if f.handle(c.string()) == nil {
+			return f.send(status(id, errHandle))
+		}
 	case fxClose:
 		return f.close(id, c.string(), p)
 	case fxFstat:
@@ -188,6 +192,8 @@ func (f *filter) toLibrary(p []byte) error {
 	return err
 }
 
+var errHandle = errors.New("there is no such handle")
+
 // maxAsked is how many answers may be awaited; nobody asks more than a few hundred things at once.
 const maxAsked = 1 << 16
 
@@ -216,7 +222,10 @@ func (f *filter) handle(name string) *handle {
 // data lets a read or a write through when no barrier stands before it.
 func (f *filter) data(id uint32, name string, p []byte) error {
 	h := f.handle(name)
-	if h == nil || h.f == nil {
+	switch {
+	case h == nil: // also one that will be given out, but has not been: the library would use it half made
+		return f.send(status(id, errHandle))
+	case h.f == nil:
 		return f.toLibrary(p) // which knows what to say
 	}
 	if err := f.wait(func() bool { return !h.barrier || h.closing }); err != nil {
@@ -263,7 +272,7 @@ func (f *filter) tell() {
 func (f *filter) about(id uint32, name string, p []byte, answer func(uint32, *file) []byte) error {
 	h := f.handle(name)
 	if h == nil {
-		return f.send(status(id, fs.ErrInvalid))
+		return f.send(status(id, errHandle))
 	}
 	if h.f == nil {
 		return f.toLibrary(p)
@@ -350,7 +359,10 @@ func (f *filter) guarded(id uint32, answer func() []byte) (p []byte) {
 // close closes the file, and lets the library answer when that is done.
 func (f *filter) close(id uint32, name string, p []byte) error {
 	h := f.handle(name)
-	if h == nil || h.f == nil {
+	switch {
+	case h == nil:
+		return f.send(status(id, errHandle))
+	case h.f == nil:
 		f.forget(name)
 		return f.toLibrary(p)
 	}

@@ -22,7 +22,7 @@ const (
 	fxSetstat       = 9
 	fxFsetstat      = 10
 	fxOpendir       = 11
-	fxMkdir         = 14
+	fxReaddir       = 12
 	fxStatus        = 101
 	fxHandle        = 102
 	fxName          = 104

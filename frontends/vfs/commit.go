@@ -334,6 +334,7 @@ func (f *FS) finish(j *job) error {
 func (f *FS) over(j *job, result error) {
 	f.mu.Lock()
 	delete(f.jobs, j.id)
+	f.arrived.Add(1)
 	if n := j.node; n != nil {
 		if n.job == j {
 			n.job = nil

@@ -231,12 +231,13 @@ func (v *View) emptyDir(ctx context.Context, s spot) error {
 	if err != nil {
 		return err
 	}
+	waiting := v.fs.waitingIn(d) // first: what arrives in between is then in both
 	v.fs.tree.forget(d)
 	children, err := v.fs.tree.list(ctx, d)
 	if err != nil {
 		return err
 	}
-	if len(children) > 0 || len(v.fs.waitingIn(d)) > 0 {
+	if len(children) > 0 || len(waiting) > 0 {
 		return ErrNotEmpty
 	}
 	return nil

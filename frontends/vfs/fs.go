@@ -39,6 +39,7 @@ type FS struct {
 	readers readers
 	places  locks
 	usage   usage
+	arrived atomic.Uint64 // how many jobs have ended; changed with mu held
 	order   atomic.Uint64 // of the last job that was given a place
 
 	mu    sync.Mutex

@@ -26,12 +26,12 @@ func (v *View) Open(ctx context.Context, path string, flags Flag) (*File, error)
 }
 
 func (v *View) open(ctx context.Context, f *File, path string) error {
+	if f.flags&(FlagWrite|FlagCreate|FlagTruncate) == 0 {
+		return v.openToRead(ctx, f, path)
+	}
 	s, err := v.find(ctx, path)
 	if err != nil {
 		return err
-	}
-	if f.flags&(FlagWrite|FlagCreate|FlagTruncate) == 0 {
-		return v.openToRead(ctx, f, path, s)
 	}
 	unlock, err := v.fs.places.lock(ctx, s.place)
 	if err != nil {
@@ -44,26 +44,17 @@ func (v *View) open(ctx context.Context, f *File, path string) error {
 	return v.openToWrite(ctx, f, s)
 }
 
-func (v *View) openToRead(ctx context.Context, f *File, path string, s spot) error {
-	f.spot = s
-	v.fs.mu.Lock()
-	if n := v.fs.lookup(s.place); n != nil && n.visible() != nil {
-		f.node, f.content = n, n.visible().hold()
-		n.handles++
-	}
-	v.fs.mu.Unlock()
-	if f.content != nil {
-		return nil
-	}
-	s, err := v.find(ctx, path) // again: what waited may have come to the grid since
-	if err != nil {
+func (v *View) openToRead(ctx context.Context, f *File, path string) error {
+	s, n, c, err := v.look(ctx, path)
+	f.spot, f.node, f.content = s, n, c
+	if err != nil || c != nil {
 		return err
 	}
 	i, err := v.readable(ctx, s)
 	if err != nil {
 		return err
 	}
-	f.spot, f.info = s, i
+	f.info = i
 	file, _ := s.child.Cap.(caps.Read)
 	f.reader = v.fs.newReader(file, i.size)
 	return nil

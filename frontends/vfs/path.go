@@ -107,6 +107,38 @@ func (v *View) find(ctx context.Context, p string) (spot, error) {
 	return v.last(ctx, at, rest, display)
 }
 
+// look follows a path, and finds what the grid does not have yet, if there is something at its end: then n is not nil, and c has one
+// user more. The two are seen as they are at one moment: a file that arrives on the grid in between is not missed.
+func (v *View) look(ctx context.Context, p string) (s spot, n *inode, c *content, err error) {
+	for {
+		arrived := v.fs.arrived.Load()
+		if s, err = v.find(ctx, p); err != nil {
+			return s, nil, nil, err
+		}
+		v.fs.mu.Lock()
+		if n = v.fs.lookup(s.place); n != nil && n.visible() != nil {
+			c = n.visible().hold()
+			n.handles++
+			v.fs.mu.Unlock()
+			return s, n, c, nil
+		}
+		same := v.fs.arrived.Load() == arrived
+		v.fs.mu.Unlock()
+		if same {
+			return s, nil, nil, nil
+		}
+	}
+}
+
+// unlook gives back what look has counted.
+func (f *FS) unlook(n *inode, c *content) {
+	f.mu.Lock()
+	n.handles--
+	f.tidy(n)
+	f.mu.Unlock()
+	f.drop(c)
+}
+
 func (v *View) last(ctx context.Context, at caps.Cap, rest []string, display string) (spot, error) {
 	dir, err := asDirectory(at)
 	if err != nil {

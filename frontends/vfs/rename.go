@@ -195,15 +195,15 @@ func (f *FS) rename(n *inode, to spot, dir caps.Write) {
 // Link gives a file a second path: both lead to the same capability. A file that is on its way is waited for.
 func (v *View) Link(ctx context.Context, from, to string, replace bool) error {
 	for {
-		s, err := v.find(ctx, from)
+		s, n, c, err := v.look(ctx, from)
 		if err != nil {
 			return err
 		}
-		n, waits := v.fs.at(s.place)
-		if !waits {
+		if c == nil {
 			return v.link(ctx, s, to, replace)
 		}
 		j := v.fs.jobAt(n)
+		v.fs.unlook(n, c)
 		if j == nil {
 			return errors.ErrUnsupported // it is being written, and there is no capability to link
 		}

@@ -768,3 +768,25 @@ func TestReadingFailsAndGoesOn(t *testing.T) {
 	}
 	g.Abandon() // does not hang, though the grid does
 }
+
+// What has been closed is seen at every moment, also while it arrives on the grid.
+func TestClosedFilesAreAlwaysSeen(t *testing.T) {
+	d := sit(t, vfs.Config{})
+	var all sync.WaitGroup
+	for w := range 4 {
+		all.Go(func() {
+			path := fmt.Sprint("/f", w)
+			for k := range 150 {
+				data := fmt.Sprint("version ", k)
+				d.write(path, data)
+				for range 5 {
+					d.shows(path, data)
+				}
+				if !slices.Contains(d.names("/"), path[1:]) {
+					t.Errorf("%s is not listed", path)
+				}
+			}
+		})
+	}
+	all.Wait()
+}

@@ -62,39 +62,18 @@ func (v *View) canWrite(parent caps.Read, c caps.Cap) bool {
 
 // Stat describes what is at a path.
 func (v *View) Stat(ctx context.Context, path string) (Info, error) {
-	s, err := v.find(ctx, path)
+	s, n, c, err := v.look(ctx, path)
 	if err != nil {
 		return Info{}, err
 	}
-	if i, ok := v.fs.waitingInfo(s.place, s.child.Name); ok {
-		return i, nil
-	}
-	if s, err = v.find(ctx, path); err != nil { // again: what waited may have come to the grid since
-		return Info{}, err
+	if c != nil {
+		defer v.fs.unlook(n, c)
+		return c.info(cmp.Or(s.name, s.child.Name)), nil
 	}
 	if !s.exists() {
 		return Info{}, fs.ErrNotExist
 	}
 	return v.sized(ctx, s.parent, s.child)
-}
-
-// waitingInfo describes a file that the grid does not have yet.
-func (f *FS) waitingInfo(p place, known string) (Info, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := f.lookup(p)
-	if n == nil {
-		return Info{}, false
-	}
-	c := n.visible()
-	if c == nil {
-		return Info{}, false
-	}
-	i := c.info(cmp.Or(p.name, known))
-	if n.job != nil && n.cur == nil {
-		i.created = n.job.closed
-	}
-	return i, true
 }
 
 func (c *content) info(name string) Info {
@@ -148,7 +127,7 @@ func (v *View) List(ctx context.Context, path string) (iter.Seq[Info], error) {
 	if err != nil {
 		return nil, err
 	}
-	waiting := v.fs.waitingIn(dir) // first: what comes to the grid meanwhile is in both, and not in neither
+	waiting := v.fs.waitingIn(dir) // first: what arrives in between is then in both
 	children, err := v.fs.tree.list(ctx, dir)
 	if err != nil {
 		return nil, err
