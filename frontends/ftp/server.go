@@ -116,6 +116,7 @@ func (s *Server) welcome(stop, work context.Context, conn net.Conn, implicit boo
 		return
 	}
 	defer s.leave(from)
+	takeUrgent(conn)
 	ctx, cancel := context.WithCancel(work)
 	defer cancel()
 	defer context.AfterFunc(work, func() { _ = conn.SetDeadline(past()) })()

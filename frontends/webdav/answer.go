@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/net/webdav"
+
 	"tahoe/frontends/vfs"
 )
 
@@ -118,7 +120,7 @@ func (a *answer) finish() {
 		return
 	}
 	status := a.status
-	if better := statusOf(a.q, a.why); better != 0 {
+	if better := statusOf(a.q, a.why); better != 0 && status != http.StatusPreconditionFailed {
 		status = better
 	}
 	if a.q.body.err != nil {
@@ -140,6 +142,8 @@ func statusOf(q *request, err error) int {
 		return http.StatusInsufficientStorage
 	case errors.Is(err, vfs.ErrTooManyFiles), errors.Is(err, vfs.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, fs.ErrClosed):
 		return http.StatusServiceUnavailable
+	case errors.Is(err, webdav.ErrLocked):
+		return http.StatusLocked
 	case errors.Is(err, errGone):
 		return http.StatusNotFound
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrInvalid), errors.Is(err, errors.ErrUnsupported):

@@ -1,6 +1,7 @@
 package webdav
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -76,9 +77,57 @@ func (t *lockTable) clear(now time.Time) {
 	}
 }
 
-// Confirm implements webdav.LockSystem.
+// Confirm implements webdav.LockSystem. The library's table looks at tokens alone, and takes Not for nothing; ETags, and tokens that must not be
+// held, are looked at here.
 func (l *locks) Confirm(now time.Time, name0, name1 string, conditions ...webdav.Condition) (func(), error) {
-	return l.under.Confirm(now, name0, name1, conditions...)
+	var tokens []webdav.Condition
+	for _, c := range conditions {
+		switch {
+		case c.ETag != "":
+			i, err := l.q.view.Stat(l.q.r.Context(), clean(cmp.Or(name0, name1)))
+			if (err == nil && hasTag(i, c.ETag)) == c.Not {
+				return nil, webdav.ErrConfirmationFailed
+			}
+		case !c.Not:
+			tokens = append(tokens, c)
+		case l.holds(now, c.Token, clean(cmp.Or(name0, name1))):
+			return nil, webdav.ErrConfirmationFailed
+		}
+	}
+	if len(tokens) > 0 {
+		return l.under.Confirm(now, name0, name1, tokens...)
+	}
+	return l.borrow(now, name0, name1)
+}
+
+func (l *locks) holds(now time.Time, token, name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clear(now)
+	h, ok := l.held[token]
+	return ok && within(name, clean(h.Root))
+}
+
+// borrow locks names for the time of the request, which fails when somebody else has.
+func (l *locks) borrow(now time.Time, names ...string) (release func(), err error) {
+	var tokens []string
+	release = func() {
+		for _, t := range tokens {
+			_ = l.under.Unlock(now, t) // it was made here
+		}
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		t, err := l.under.Create(now, webdav.LockDetails{Root: name, Duration: -1, ZeroDepth: true})
+		if err != nil {
+			release()
+			return nil, err
+		}
+		tokens = append(tokens, t)
+	}
+	return release, nil
 }
 
 // Create implements webdav.LockSystem. In a LOCK request it makes what a client asked for; in others a lock for the time of the request.

@@ -38,7 +38,19 @@ func etagOf(i vfs.Info) string {
 	if t := i.Tag(); t != "" {
 		return `"` + t + `"`
 	}
-	return `W/"` + strconv.FormatInt(i.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(i.Size(), 36) + `"`
+	return `W/` + passingTag(i)
+}
+
+// passingTag is what a file has while it is on its way to the grid.
+func passingTag(i vfs.Info) string {
+	return `"` + strconv.FormatInt(i.ModTime().UnixMicro(), 36) + "-" + strconv.FormatInt(i.Size(), 36) + `"`
+}
+
+// hasTag says whether a client that knows a file by a tag knows this one. The tag that it was given when it sent the file holds when the
+// file has come to the grid, too.
+func hasTag(i vfs.Info, tag string) bool {
+	tag = strings.TrimPrefix(tag, "W/")
+	return tag == strings.TrimPrefix(etagOf(i), "W/") || tag == passingTag(i)
 }
 
 // ContentType implements webdav.ContentTyper, from the name alone: a listing does not read files.

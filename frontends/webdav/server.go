@@ -258,16 +258,16 @@ func (q *request) checkPut() (status int, text string) {
 	if err != nil && statusOf(q, err) != http.StatusNotFound && statusOf(q, err) != http.StatusConflict {
 		return statusOf(q, err), "the file cannot be looked at"
 	}
-	if match != "" && (!there || !matches(match, etagOf(i))) || none != "" && there && matches(none, etagOf(i)) {
+	if match != "" && (!there || !matches(match, i)) || none != "" && there && matches(none, i) {
 		return http.StatusPreconditionFailed, "the file is not what the request expects"
 	}
 	return 0, ""
 }
 
-func matches(header, tag string) bool {
+func matches(header string, i vfs.Info) bool {
 	for t := range strings.SplitSeq(header, ",") {
 		t = strings.TrimSpace(t)
-		if t == "*" || strings.TrimPrefix(t, "W/") == strings.TrimPrefix(tag, "W/") {
+		if t == "*" || hasTag(i, t) {
 			return true
 		}
 	}

@@ -79,6 +79,17 @@ func TestETags(t *testing.T) {
 	}
 }
 
+func TestTagOfAnUploadHoldsOnTheGrid(t *testing.T) {
+	w := open(t, webdav.Config{}, vfs.Config{})
+	tag := w.wants(201, "PUT", "/dav/f", strings.Repeat("x", 100)).header.Get("ETag")
+	w.settle()
+	if now := w.wants(200, "HEAD", "/dav/f", "").header.Get("ETag"); now == tag || tag == "" {
+		t.Errorf("got %q, then %q", tag, now)
+	}
+	w.wants(204, "PUT", "/dav/f", strings.Repeat("y", 100), "If-Match", tag)
+	w.wants(412, "PUT", "/dav/f", strings.Repeat("z", 100), "If-Match", tag)
+}
+
 func TestMoving(t *testing.T) {
 	w := open(t, webdav.Config{}, vfs.Config{Commit: vfs.OnClose})
 	for name, body := range map[string]string{"a": "first", "b": "second"} {
@@ -297,7 +308,12 @@ func TestLocks(t *testing.T) {
 	if a := w.as("small", "secret", "LOCK", "/dav/f", lockinfo); a.status != 201 {
 		t.Errorf("another account: got %d", a.status)
 	}
+	w.wants(412, "PUT", "/dav/f", "x", "If", "("+token+` ["bogus"])`)
+	w.wants(204, "PUT", "/dav/f", "x", "If", "("+token+` Not ["bogus"])`)
+	w.wants(412, "PUT", "/dav/f", "x", "If", "(Not "+token+")")
+	w.wants(423, "PUT", "/dav/f", "x", "If", "(Not <DAV:no-lock>)")
 	w.wants(204, "UNLOCK", "/dav/f", "", "Lock-Token", token)
+	w.wants(204, "PUT", "/dav/f", "x", "If", "(Not <DAV:no-lock>)")
 	w.wants(409, "UNLOCK", "/dav/f", "", "Lock-Token", token)
 	w.wants(204, "PUT", "/dav/f", "y")
 	w.wants(400, "LOCK", "/dav/f", "<nonsense")
