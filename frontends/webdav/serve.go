@@ -1,0 +1,90 @@
+package webdav
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"tahoe/reactor"
+)
+
+const (
+	headerTime = 30 * time.Second // for a client to send the header of a request
+	idleTime   = 2 * time.Minute  // for a connection without a request
+	maxHeader  = 64 << 10
+	maxConns   = 1024
+)
+
+// Service serves a port of its own, over TLS unless config is nil, and closes it and the server. When it is told to stop it takes no new connection, lets the requests under way finish
+// while the grace period lasts, and then cuts them.
+func (s *Server) Service(ln net.Listener, config *tls.Config) reactor.Service {
+	return reactor.ServiceFunc(func(ctx context.Context, ready func()) error { return s.serve(ctx, ln, config, ready) })
+}
+
+func (s *Server) serve(ctx context.Context, ln net.Listener, config *tls.Config, ready func()) error {
+	work := reactor.Work(ctx)
+	defer s.Close() // http.Server.Close does not wait for handlers
+	ln = &connLimit{Listener: ln, slots: make(chan struct{}, maxConns)}
+	if config != nil {
+		ln = tls.NewListener(ln, config)
+	}
+	srv := &http.Server{
+		Handler: s, BaseContext: func(net.Listener) context.Context { return work },
+		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }() // received below
+	ready()
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		if srv.Shutdown(work) != nil {
+			_ = srv.Close() // cuts what did not finish in time
+		}
+		err = <-served
+	}
+	_ = srv.Close()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve the port of WebDAV: %w", err)
+}
+
+// A connLimit takes no more connections than it has slots; the others are closed at once.
+type connLimit struct {
+	net.Listener
+	slots chan struct{}
+}
+
+func (l *connLimit) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case l.slots <- struct{}{}:
+			return &limitedConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, nil
+		default:
+			_ = c.Close() // there is no room for it
+		}
+	}
+}
+
+type limitedConn struct {
+	net.Conn
+	free func()
+}
+
+func (c *limitedConn) Close() error {
+	c.free()
+	return c.Conn.Close()
+}
