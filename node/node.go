@@ -39,6 +39,7 @@ type Node struct {
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
 	web      net.Listener    // nil: none
+	sftp     net.Listener    // nil likewise
 	tub      *foolscap.Tub   // nil: nobody needs it
 
 	introducers *introducer.Client // nil: it uses none
