@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -168,7 +170,7 @@ func (d *doors) openSFTP() error {
 	if err != nil {
 		return err
 	}
-	l, err := d.n.listen("[sftpd] port", s.Port)
+	l, err := d.n.listenDoor("SFTP", "[sftpd] port", s.Port)
 	if err != nil {
 		return err
 	}
@@ -222,18 +224,18 @@ func (d *doors) openFTP() error {
 		Clock: d.n.shared.Clock, Log: d.n.log,
 	})
 	for _, port := range []struct {
-		key      string
-		endpoint *config.Endpoint
-		implicit bool
-	}{{"port", s.Port, false}, {"implicit.port", s.Implicit, true}} {
+		protocol, key string
+		endpoint      *config.Endpoint
+		implicit      bool
+	}{{"FTP", "port", s.Port, false}, {"FTPS", "implicit.port", s.Implicit, true}} {
 		if port.endpoint == nil {
 			continue
 		}
-		l, err := d.n.listen("[ftpd] "+port.key, *port.endpoint)
+		l, err := d.n.listenDoor(port.protocol, "[ftpd] "+port.key, *port.endpoint)
 		if err != nil {
 			return err
 		}
-		d.n.children = append(d.n.children, reactor.Child{Name: "FTP port", Service: server.Service(l, port.implicit)})
+		d.n.children = append(d.n.children, reactor.Child{Name: port.protocol + " port", Service: server.Service(l, port.implicit)})
 	}
 	return nil
 }
@@ -275,13 +277,28 @@ func (d *doors) openWebDAV() error {
 	if err != nil {
 		return err
 	}
-	l, err := d.n.listen("[webdav] port", *d.settings.WebDAV.Port)
+	l, err := d.n.listenDoor("WebDAV", "[webdav] port", *d.settings.WebDAV.Port)
 	if err != nil {
 		return err
 	}
 	server := webdav.New(p, webdav.Config{Clock: d.n.shared.Clock, Log: d.n.log})
 	d.n.children = append(d.n.children, reactor.Child{Name: "WebDAV port", Service: server.Service(l, cert.config())})
 	return nil
+}
+
+// A Door is a way into a node for people with a name and a password or key.
+type Door struct{ Protocol, Address string }
+
+// Doors lists those that are open, by their addresses.
+func (n *Node) Doors() []Door { return slices.Clone(n.doors) }
+
+// listenDoor opens the port of a door.
+func (n *Node) listenDoor(protocol, key string, e config.Endpoint) (net.Listener, error) {
+	l, err := n.listen(key, e)
+	if err == nil {
+		n.doors = append(n.doors, Door{protocol, l.Addr().String()})
+	}
+	return l, err
 }
 
 // A closer is a function that cannot fail, as an io.Closer.

@@ -40,6 +40,7 @@ type Node struct {
 	files    *lafs.Client    // nil likewise
 	web      net.Listener    // nil: none
 	sftp     net.Listener    // nil likewise
+	doors    []Door          // that have ports of their own
 	tub      *foolscap.Tub   // nil: nobody needs it
 
 	introducers *introducer.Client // nil: it uses none
