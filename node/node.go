@@ -43,6 +43,8 @@ type Node struct {
 
 	introducers *introducer.Client // nil: it uses none
 
+	listening map[string]net.Addr // of the doors, by section and key
+
 	children []reactor.Child
 	warnings []string
 
@@ -57,7 +59,7 @@ func Open(path string, shared *Shared) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{dir: dir, kind: kind, shared: shared}
+	n := &Node{dir: dir, kind: kind, shared: shared, listening: make(map[string]net.Addr)}
 	if err := n.open(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}

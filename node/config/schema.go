@@ -86,6 +86,8 @@ func known() map[string][]key {
 			{"expire.mutable", boolean}, {"plugins", text}, {"grid_management", boolean}, {"force_foolscap", boolean},
 		},
 		"helper": {{"enabled", boolean}},
+		"ftpd":   append(doorKeys(), key{"passive.ports", portRange}, key{"passive.address", publicAddress}, key{"active", boolean}),
+		"webdav": doorKeys(),
 		"sftpd": {
 			{"enabled", boolean}, {"port", endpointOrNone}, {"accounts.file", text}, {"host_pubkey_file", text}, {"host_privkey_file", text},
 		},
@@ -101,8 +103,6 @@ func free(section string) bool {
 // gone says what to do about a section, or a key written "[section] key", that once was one.
 func gone(name string) string {
 	switch name {
-	case "ftpd":
-		return "the original took FTP out; take the section out"
 	case "drop_upload", "magic_folder":
 		return "it was taken out of the original; take the section out"
 	case "grid_management_certificates":

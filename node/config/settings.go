@@ -19,6 +19,8 @@ type Settings struct {
 
 	Client  Client
 	Storage Storage
+	FTPD    *FTPD   // nil: it is not switched on
+	WebDAV  *WebDAV // likewise
 
 	// Ignored are settings that are accepted, in words for a warning, because the program does not act on them yet.
 	Ignored []string
@@ -84,7 +86,7 @@ func (f *File) Settings(dir string) (Settings, error) {
 		e, _ := ParseEndpoint(port) // checked
 		s.Web = &e
 	}
-	for _, step := range []func(*Settings) error{v.tub, v.connections, v.shares, v.leases, v.refused} {
+	for _, step := range []func(*Settings) error{v.tub, v.connections, v.shares, v.leases, v.doors, v.refused} {
 		if err := step(&s); err != nil {
 			return Settings{}, err
 		}

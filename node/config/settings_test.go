@@ -3,6 +3,7 @@ package config_test
 import (
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,11 @@ func TestRefusals(t *testing.T) {
 		{"key of another section", "[storage]\nnickname = a\n", `tahoe.cfg line 2: [storage] nickname is not a setting that this program knows; it belongs into the section [node]`},
 		{"odd key", "[client]\nzzz = a\n", `tahoe.cfg line 2: [client] zzz is not a setting that this program knows; correct it or take the line out`},
 		{"section", "[strage]\n", `tahoe.cfg line 1: [strage] is not a section that this program knows; did you mean [storage]?`},
-		{"ftpd", "[ftpd]\nenabled = true\n", `tahoe.cfg line 1: [ftpd] is not a section that this program knows; the original took FTP out; take the section out`},
+		{"accounts", "[ftpd]\nenabled = true\n", `tahoe.cfg line 2: [ftpd] enabled is true, but nobody has an account; write accounts.file, or accounts.url`},
+		{"accounts of WebDAV", "[webdav]\nenabled = true\n", `tahoe.cfg line 2: [webdav] enabled is true, but nobody has an account; write accounts.file, or accounts.url`},
+		{"half a certificate", "[webdav]\nenabled = true\naccounts.file = a\ntls.certificate = b\n", `tahoe.cfg line 4: [webdav] tls.certificate and tls.key belong together; write both, or none to use the node's own`},
+		{"passive ports", "[ftpd]\npassive.ports = 5-4\n", `tahoe.cfg line 2: [ftpd] passive.ports is "5-4", which is no range of ports; write one such as 50000-50100`},
+		{"passive address", "[ftpd]\npassive.address = home\n", `tahoe.cfg line 2: [ftpd] passive.address is "home", which is no IPv4 address; write one such as 192.0.2.1`},
 		{"accounts.url", "[sftpd]\naccounts.url = http://a/\n", `tahoe.cfg line 2: [sftpd] accounts.url is not a setting that this program knows; it was taken out; use accounts.file`},
 		{"certificates", "[grid_management_certificates]\na = b\n", `tahoe.cfg line 1: [grid_management_certificates] is not a section that this program knows; it is called [grid_manager_certificates]; rename it`},
 		{"key of DEFAULT", "[DEFAULT]\nnickname = a\n[node]\n[client]\n", `tahoe.cfg line 2: [client] nickname is not a setting that this program knows; it belongs into the section [node]`},
@@ -213,4 +218,20 @@ func FuzzHint(f *testing.F) {
 			t.Errorf("%q reads as %+v, which is written %q and reads as %+v, %v", s, h, h.String(), again, err)
 		}
 	})
+}
+
+func TestDoors(t *testing.T) {
+	got, err := settings("[ftpd]\nenabled = true\naccounts.file = private/accounts\npassive.ports = 50000-50100\npassive.address = 192.0.2.1\n" +
+		"[webdav]\nenabled = true\naccounts.url = https://example.org/\ntls.port = tcp:8443\nplain_passwords = never\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFTP := &config.FTPD{
+		Door:      config.Door{Port: &config.Endpoint{Network: "tcp4", Host: "127.0.0.1", Port: 8021}, AccountsFile: filepath.FromSlash("/node/private/accounts"), Plain: "never"},
+		FirstPort: 50000, LastPort: 50100, Public: netip.MustParseAddr("192.0.2.1"),
+	}
+	wantDAV := &config.WebDAV{Door: config.Door{TLSPort: &config.Endpoint{Network: "tcp4", Port: 8443}, AccountsURL: "https://example.org/", Plain: "never"}}
+	if !reflect.DeepEqual(got.FTPD, wantFTP) || !reflect.DeepEqual(got.WebDAV, wantDAV) {
+		t.Errorf("got %+v, %+v", got.FTPD, got.WebDAV)
+	}
 }
