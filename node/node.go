@@ -126,6 +126,16 @@ func (n *Node) Dir() string { return string(n.dir) }
 // Warnings are sentences about what the configuration asks for in vain.
 func (n *Node) Warnings() []string { return slices.Clone(n.warnings) }
 
+// Doors says where FTP and WebDAV are, for people: "ftpd port: 127.0.0.1:8021".
+func (n *Node) Doors() []string {
+	var all []string
+	for name, addr := range n.listening {
+		all = append(all, name+": "+addr.String())
+	}
+	slices.Sort(all)
+	return all
+}
+
 // WebURL is the address of the web port; "" when there is none.
 func (n *Node) WebURL() string { return webURL(n.web) }
 

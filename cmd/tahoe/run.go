@@ -94,6 +94,9 @@ func runNodes(ctx context.Context, e *Env, dirs []string, allowStdinClose bool) 
 			if url := n.WebURL(); url != "" {
 				fmt.Fprintf(e.Stdout, " web port: %s\n", url)
 			}
+			for _, door := range n.Doors() {
+				fmt.Fprintf(e.Stdout, " %s\n", door)
+			}
 			if path := n.IntroducerFURL(); path != "" {
 				fmt.Fprintf(e.Stdout, " what nodes need to use this introducer: %s\n", path)
 			}
