@@ -19,8 +19,7 @@ import (
 	"tahoe/storage/ristorage"
 )
 
-// openClient opens the file store and its web port. A node without a web port and without another door has nobody who
-// would use a file store.
+// openClient opens the file store, its web port and its other doors. A node without any has nobody who would use a file store.
 func (n *Node) openClient() error {
 	lease, err := n.dir.LeaseSecret()
 	if err != nil {
@@ -33,7 +32,7 @@ func (n *Node) openClient() error {
 	if _, err := n.dir.NewAuthToken(); err != nil {
 		return err
 	}
-	if n.settings.Web == nil && n.settings.FTPD == nil && n.settings.WebDAV == nil {
+	if n.settings.Web == nil && !n.settings.Doors.Any() {
 		return nil
 	}
 	broker, err := n.openBroker()
@@ -44,10 +43,16 @@ func (n *Node) openClient() error {
 		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
 	n.files = n.newFiles(broker, lease, convergence)
-	if err := n.openDoors(lease); err != nil || n.settings.Web == nil {
+	inside, err := n.openTrees(broker, lease)
+	if err != nil {
 		return err
 	}
-	return n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, c) })
+	if n.settings.Web != nil {
+		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, inside.onWeb(c)) }); err != nil {
+			return err
+		}
+	}
+	return inside.open()
 }
 
 func (n *Node) encoding() immutable.Encoding {

@@ -17,6 +17,7 @@ type Demo struct {
 	introducer *Node
 	client     *Node
 	servers    []*switched
+	access     DemoAccess // once the grid is ready
 }
 
 // OpenDemo makes the grid in dir, the first time, and opens all its nodes.
@@ -24,8 +25,13 @@ func OpenDemo(dir string, shared *Shared) (*Demo, error) {
 	if err := PrepareDemo(dir, shared.Clock.Now()); err != nil {
 		return nil, err
 	}
+	var ports portSet
+	err := openDemoDoors(DemoClient(dir), &ports)
+	ports.close()
+	if err != nil {
+		return nil, err
+	}
 	d := &Demo{dir: dir}
-	var err error
 	if d.introducer, err = Open(DemoIntroducer(dir), shared); err != nil {
 		return nil, err
 	}
@@ -62,7 +68,8 @@ func (d *Demo) Run(ctx context.Context, ready func()) error {
 	}
 	tree := reactor.NewTree("demo", reactor.Child{Name: "introducer", Service: d.introducer},
 		reactor.Child{Name: "servers", Service: host}, reactor.Child{Name: "client", Service: d.client},
-		reactor.Child{Name: "connections", Service: reactor.ServiceFunc(d.connections)})
+		reactor.Child{Name: "connections", Service: reactor.ServiceFunc(d.connections)},
+		reactor.Child{Name: "account", Service: reactor.ServiceFunc(d.account)})
 	err := tree.Run(ctx, ready)
 	return errors.Join(err, d.Close())
 }

@@ -1,167 +1,307 @@
 package node
 
 import (
-	"crypto/tls"
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
+	"slices"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"tahoe/frontends/auth"
 	"tahoe/frontends/ftp"
+	"tahoe/frontends/sftp"
 	"tahoe/frontends/vfs"
+	"tahoe/frontends/web"
 	"tahoe/frontends/webdav"
-	"tahoe/internal/taghash"
+	"tahoe/internal/durable"
+	"tahoe/lafs/grid"
 	"tahoe/node/config"
 	"tahoe/reactor"
 )
 
-// doors are what the front ends that people sign in to have in common.
+// doors are the ways into a node for people with a name and a password or key: one file system, and what serves it. When none is
+// switched on all its fields are nil.
 type doors struct {
-	fs    *vfs.FS
-	guard *auth.Guard
-	files map[string]*auth.AccountFile // by path
+	n        *Node
+	settings config.Doors
+	fs       *vfs.FS
+	guard    *auth.Guard // who is locked out of one door is locked out of all
+	files    map[string]*auth.AccountFile
+	tls      *certificate
+	dav      http.Handler // at the web port
 }
 
-// davMemory is how long a password that was right is not hashed again: WebDAV shows it with each request.
-const davMemory = 5 * time.Minute
-
-// openDoors opens the front ends that are switched on.
-func (n *Node) openDoors(leaseMaster []byte) error {
-	if n.settings.FTPD == nil && n.settings.WebDAV == nil {
-		return nil
+// openTrees opens the file system behind the doors. Files that were on their way to the grid when the node stopped go on.
+func (n *Node) openTrees(broker *grid.Broker, leaseMaster []byte) (*doors, error) {
+	d := &doors{n: n, settings: n.settings.Doors}
+	if !d.settings.Any() {
+		return d, nil
 	}
-	// The journal is sealed under what derives from the node's secret, and from nothing else.
-	secret := taghash.Sum("tahoe vfs journal", leaseMaster)
-	fs, err := vfs.Open(vfs.Config{
-		Grid: vfs.NewGrid(n.files), Dir: n.dir.Private("staged"), Secret: secret[:], Clock: n.shared.Clock, Log: n.log,
-	})
-	if err != nil {
-		return fmt.Errorf("open the files on their way to the grid: %w", err)
+	d.guard, d.files = auth.NewGuard(n.shared.Clock), map[string]*auth.AccountFile{}
+	c := vfs.Config{
+		Grid: vfs.NewGrid(n.files), Dir: d.settings.StagingDir, Secret: leaseMaster, Limit: d.settings.StagingLimit,
+		Memory: n.shared.Doors, Free: n.room(broker), Clock: n.shared.Clock, Log: n.log,
 	}
-	n.closers = append(n.closers, fs)
-	n.children = append(n.children, reactor.Child{Name: "write-back", Service: fs})
-	d := &doors{fs: fs, guard: auth.NewGuard(n.shared.Clock), files: make(map[string]*auth.AccountFile)}
-	if c := n.settings.FTPD; c != nil {
-		if err := n.openFTP(d, c); err != nil {
-			return err
+	if d.settings.CommitOnClose {
+		c.Commit = vfs.OnClose
+	}
+	var err error
+	if d.fs, err = vfs.Open(c); err != nil {
+		return nil, fmt.Errorf("%s: [doors] staging.dir: %w", n.dir.Path("tahoe.cfg"), err)
+	}
+	n.closers = append(n.closers, d.fs)
+	n.children = append(n.children, reactor.Child{Name: "files on their way", Service: d.fs})
+	if w := d.settings.WebDAV; w.Enabled && n.settings.Web != nil {
+		if d.dav, err = d.davOnWeb(w); err != nil {
+			return nil, err
 		}
 	}
-	if c := n.settings.WebDAV; c != nil {
-		return n.openWebDAV(d, c)
+	return d, nil
+}
+
+// onWeb adds to the web port what it shows of the doors.
+func (d *doors) onWeb(c web.Config) web.Config {
+	if d.fs != nil {
+		c.Waiting, c.DAV = d.waiting, d.dav
+	}
+	return c
+}
+
+// open opens the doors that have ports of their own.
+func (d *doors) open() error {
+	for _, door := range []struct {
+		on   bool
+		open func() error
+	}{
+		{d.settings.SFTP.Enabled, d.openSFTP},
+		{d.settings.FTP.Enabled, d.openFTP},
+		{d.settings.WebDAV.Enabled && d.settings.WebDAV.Port != nil, d.openWebDAV},
+	} {
+		if door.on {
+			if err := door.open(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// checkers know the accounts of a section.
-func (n *Node) checkers(d *doors, section string, c config.Door) ([]auth.Checker, error) {
+// problem is an error about a setting.
+func (d *doors) problem(setting string, err error) error {
+	return fmt.Errorf("%s: %s: %w", d.n.dir.Path("tahoe.cfg"), setting, err)
+}
+
+// people are who know the accounts of a door. Doors with the same file share what is known of it. The node's own file is made when
+// it is not there.
+func (d *doors) people(section string, a config.Accounts) ([]auth.Checker, error) {
 	var all []auth.Checker
-	if c.AccountsFile != "" {
-		f := d.files[c.AccountsFile]
-		if f == nil {
-			var err error
-			if f, err = auth.OpenAccountFile(c.AccountsFile, auth.FileConfig{Pool: n.shared.Pool, Clock: n.shared.Clock, Log: n.log}); err != nil {
-				return nil, fmt.Errorf("[%s] accounts.file %s: %w", section, c.AccountsFile, err)
-			}
-			d.files[c.AccountsFile] = f
+	if a.File != "" {
+		f, err := d.accountFile(a)
+		if err != nil {
+			return nil, d.problem(section+" accounts.file", err)
 		}
 		all = append(all, f)
 	}
-	if c.AccountsURL != "" {
-		u, err := auth.NewAccountURL(c.AccountsURL, auth.URLConfig{})
+	if a.URL != "" {
+		u, err := auth.NewAccountURL(a.URL, auth.URLConfig{})
 		if err != nil {
-			return nil, fmt.Errorf("%s: [%s] %w", n.dir.Path("tahoe.cfg"), section, err)
+			return nil, d.problem(section, err)
 		}
-		n.closers = append(n.closers, closer(u.Close))
+		d.n.closers = append(d.n.closers, closer(u.Close))
 		all = append(all, u)
 	}
 	return all, nil
 }
 
-type closer func()
+// noAccounts is the accounts file of a node that has none yet.
+const noAccounts = "# Who may sign in. \"tahoe account add NAME\" adds a line; changes count at once.\n"
 
-func (c closer) Close() error {
-	c()
+func (d *doors) accountFile(a config.Accounts) (*auth.AccountFile, error) {
+	if f := d.files[a.File]; f != nil {
+		return f, nil
+	}
+	if a.Own && !exists(a.File) {
+		var disk durable.FS
+		if err := disk.WriteFile(a.File, []byte(noAccounts), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	f, err := auth.OpenAccountFile(a.File, auth.FileConfig{Clock: d.n.shared.Clock, Log: d.n.log})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no file %s; \"tahoe account add NAME\" makes it, with an account", a.File)
+	case errors.Is(err, auth.ErrPlainPassword):
+		return nil, fmt.Errorf("%w; \"tahoe account hash --convert\" replaces it by its hash", err)
+	case err != nil:
+		return nil, err
+	}
+	if len(f.Names()) == 0 {
+		d.n.warnings = append(d.n.warnings, "nobody can sign in yet, because "+a.File+" has no accounts; \"tahoe account add NAME\" adds one")
+	}
+	d.files[a.File] = f
+	return f, nil
+}
+
+// portal is what a door asks who is there.
+func (d *doors) portal(realm auth.Realm[*vfs.View], people []auth.Checker) *auth.Portal[*vfs.View] {
+	return &auth.Portal[*vfs.View]{Realm: realm, Checkers: people, Guard: d.guard, Clock: d.n.shared.Clock, Log: d.n.log}
+}
+
+func (d *doors) openSFTP() error {
+	s := d.settings.SFTP
+	people, err := d.people("[sftpd]", s.Accounts)
+	if err != nil {
+		return err
+	}
+	key, err := d.hostKey(s)
+	if err != nil {
+		return err
+	}
+	server, err := sftp.New(sftp.Config{
+		Portal: d.portal(d.fs.Realm(), people), HostKeys: []ssh.Signer{key}, Connections: s.Connections, Clock: d.n.shared.Clock, Log: d.n.log,
+	})
+	if err != nil {
+		return err
+	}
+	l, err := d.n.listenDoor("SFTP", "[sftpd] port", s.Port)
+	if err != nil {
+		return err
+	}
+	d.n.sftp = l
+	d.n.children = append(d.n.children, reactor.Child{Name: "SFTP port", Service: server.Service(l)})
 	return nil
 }
 
-var _ io.Closer = closer(nil)
-
-// certificate is the one that a section names, or the node's own.
-func (n *Node) certificate(section string, c config.Door) (*tls.Config, error) {
-	if c.Certificate == "" {
-		return &tls.Config{Certificates: []tls.Certificate{n.identity.Cert}}, nil
+// hostKey is the key by which clients know this node again. Its public half goes to the file that is named for it.
+func (d *doors) hostKey(s config.SFTP) (ssh.Signer, error) {
+	if s.PublicKey != "" && exists(s.PublicKey) && !exists(s.PrivateKey) {
+		return nil, d.problem("[sftpd] host_privkey_file", fmt.Errorf("there is no file %s, but there is its public half %s; restore it, "+
+			"or remove the public half too and the node makes a new key", s.PrivateKey, s.PublicKey))
 	}
-	cert, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
-	switch {
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("[%s] tls.certificate: %w", section, err)
-	case err != nil:
-		return nil, fmt.Errorf("[%s] tls.certificate and tls.key cannot be read, or do not belong together; write PEM files", section)
+	key, err := sftp.LoadHostKey(s.PrivateKey)
+	if err != nil {
+		return nil, d.problem("[sftpd] host_privkey_file", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}}, nil
+	if s.PublicKey == "" {
+		return key, nil
+	}
+	text, err := os.ReadFile(s.PublicKey)
+	if errors.Is(err, fs.ErrNotExist) {
+		var disk durable.FS
+		return key, disk.WriteFile(s.PublicKey, ssh.MarshalAuthorizedKey(key.PublicKey()), 0o644)
+	}
+	if err != nil {
+		return nil, d.problem("[sftpd] host_pubkey_file", err)
+	}
+	public, _, _, _, err := ssh.ParseAuthorizedKey(text)
+	if err != nil || !bytes.Equal(public.Marshal(), key.PublicKey().Marshal()) {
+		return nil, d.problem("[sftpd] host_pubkey_file", fmt.Errorf("%s is not the public half of %s", s.PublicKey, s.PrivateKey))
+	}
+	return key, nil
 }
 
-// openFTP opens the ports of FTP.
-func (n *Node) openFTP(d *doors, c *config.FTPD) error {
-	people, err := n.checkers(d, "ftpd", c.Door)
+func (d *doors) openFTP() error {
+	s := d.settings.FTP
+	people, err := d.people("[ftpd]", s.Accounts)
 	if err != nil {
 		return err
 	}
-	cert, err := n.certificate("ftpd", c.Door)
+	cert, err := d.certificate()
 	if err != nil {
 		return err
 	}
-	portal := &auth.Portal[*vfs.View]{Realm: d.fs.Realm(), Checkers: people, Guard: d.guard, Clock: n.shared.Clock, Log: n.log}
-	plain := map[string]ftp.Plain{"never": ftp.PlainNever, "loopback": ftp.PlainLoopback, "always": ftp.PlainAlways}
-	server := ftp.New(portal, ftp.Config{
-		TLS: cert, Plain: plain[c.Plain], Ports: ftp.Ports{First: c.FirstPort, Last: c.LastPort}, Public: c.Public, Active: c.Active, Clock: n.shared.Clock, Log: n.log,
+	public, _ := netip.ParseAddr(s.Public) // checked; the zero value when there is none
+	plain := map[string]ftp.Plain{config.PlainLoopback: ftp.PlainLoopback, config.PlainAlways: ftp.PlainAlways}[s.Plain]
+	server := ftp.New(d.portal(d.fs.Realm(), people), ftp.Config{
+		TLS: cert.config(), Plain: plain, Ports: ftp.Ports{First: s.First, Last: s.Last}, Public: public, Active: s.Active,
+		Clock: d.n.shared.Clock, Log: d.n.log,
 	})
-	return n.openPorts("ftpd", c.Door, func(l net.Listener, implicit bool) reactor.Service { return server.Service(l, implicit) })
-}
-
-// openWebDAV opens the ports of WebDAV.
-func (n *Node) openWebDAV(d *doors, c *config.WebDAV) error {
-	people, err := n.checkers(d, "webdav", c.Door)
-	if err != nil {
-		return err
-	}
-	for k := range people {
-		people[k] = auth.Remember(people[k], davMemory, n.shared.Clock)
-	}
-	cert, err := n.certificate("webdav", c.Door)
-	if err != nil {
-		return err
-	}
-	portal := &auth.Portal[*vfs.View]{Realm: webdav.Realm(d.fs), Checkers: people, Guard: d.guard, Clock: n.shared.Clock, Log: n.log}
-	plain := map[string]webdav.Plain{"never": webdav.PlainNever, "loopback": webdav.PlainLoopback, "always": webdav.PlainAlways}
-	return n.openPorts("webdav", c.Door, func(l net.Listener, implicit bool) reactor.Service {
-		server := webdav.New(portal, webdav.Config{Plain: plain[c.Plain], Clock: n.shared.Clock, Log: n.log})
-		if implicit {
-			return server.Service(l, cert)
-		}
-		return server.Service(l, nil)
-	})
-}
-
-// openPorts listens at the ports of a section.
-func (n *Node) openPorts(section string, c config.Door, serve func(l net.Listener, implicit bool) reactor.Service) error {
-	for _, p := range []struct {
-		key      string
-		at       *config.Endpoint
-		implicit bool
-	}{{"port", c.Port, false}, {"tls.port", c.TLSPort, true}} {
-		if p.at == nil {
+	for _, port := range []struct {
+		protocol, key string
+		endpoint      *config.Endpoint
+		implicit      bool
+	}{{"FTP", "port", s.Port, false}, {"FTPS", "implicit.port", s.Implicit, true}} {
+		if port.endpoint == nil {
 			continue
 		}
-		l, err := n.listen("["+section+"] "+p.key, *p.at)
+		l, err := d.n.listenDoor(port.protocol, "[ftpd] "+port.key, *port.endpoint)
 		if err != nil {
 			return err
 		}
-		n.listening[section+" "+p.key] = l.Addr()
-		n.children = append(n.children, reactor.Child{Name: section + " " + p.key, Service: serve(l, p.implicit)})
+		d.n.children = append(d.n.children, reactor.Child{Name: port.protocol + " port", Service: server.Service(l, port.implicit)})
 	}
 	return nil
 }
+
+// davPath is where WebDAV is on the web port.
+const davPath = "/dav"
+
+// remembered is for how long a right password is not hashed again: with WebDAV each request has it.
+const remembered = time.Minute
+
+func (d *doors) davPortal() (*auth.Portal[*vfs.View], error) {
+	people, err := d.people("[webdav]", d.settings.WebDAV.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range people {
+		people[i] = auth.Remember(p, remembered, d.n.shared.Clock)
+	}
+	return d.portal(webdav.Realm(d.fs), people), nil
+}
+
+func (d *doors) davOnWeb(s config.WebDAV) (http.Handler, error) {
+	p, err := d.davPortal()
+	if err != nil {
+		return nil, err
+	}
+	plain := map[string]webdav.Plain{config.PlainNever: webdav.PlainNever, config.PlainAlways: webdav.PlainAlways}[s.Plain]
+	server := webdav.New(p, webdav.Config{Prefix: davPath, Plain: plain, Clock: d.n.shared.Clock, Log: d.n.log})
+	d.n.closers = append(d.n.closers, closer(server.Close))
+	return server, nil
+}
+
+func (d *doors) openWebDAV() error {
+	p, err := d.davPortal()
+	if err != nil {
+		return err
+	}
+	cert, err := d.certificate()
+	if err != nil {
+		return err
+	}
+	l, err := d.n.listenDoor("WebDAV", "[webdav] port", *d.settings.WebDAV.Port)
+	if err != nil {
+		return err
+	}
+	server := webdav.New(p, webdav.Config{Clock: d.n.shared.Clock, Log: d.n.log})
+	d.n.children = append(d.n.children, reactor.Child{Name: "WebDAV port", Service: server.Service(l, cert.config())})
+	return nil
+}
+
+// A Door is a way into a node for people with a name and a password or key.
+type Door struct{ Protocol, Address string }
+
+// Doors lists those that are open, by their addresses.
+func (n *Node) Doors() []Door { return slices.Clone(n.doors) }
+
+// listenDoor opens the port of a door.
+func (n *Node) listenDoor(protocol, key string, e config.Endpoint) (net.Listener, error) {
+	l, err := n.listen(key, e)
+	if err == nil {
+		n.doors = append(n.doors, Door{protocol, l.Addr().String()})
+	}
+	return l, err
+}
+
+// A closer is a function that cannot fail, as an io.Closer.
+type closer func()
+
+func (c closer) Close() error { c(); return nil }

@@ -39,11 +39,11 @@ type Node struct {
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
 	web      net.Listener    // nil: none
+	sftp     net.Listener    // nil likewise
+	doors    []Door          // that have ports of their own
 	tub      *foolscap.Tub   // nil: nobody needs it
 
 	introducers *introducer.Client // nil: it uses none
-
-	listening map[string]net.Addr // of the doors, by section and key
 
 	children []reactor.Child
 	warnings []string
@@ -59,7 +59,7 @@ func Open(path string, shared *Shared) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{dir: dir, kind: kind, shared: shared, listening: make(map[string]net.Addr)}
+	n := &Node{dir: dir, kind: kind, shared: shared}
 	if err := n.open(); err != nil {
 		return nil, errors.Join(err, n.Close())
 	}
@@ -125,16 +125,6 @@ func (n *Node) Dir() string { return string(n.dir) }
 
 // Warnings are sentences about what the configuration asks for in vain.
 func (n *Node) Warnings() []string { return slices.Clone(n.warnings) }
-
-// Doors says where FTP and WebDAV are, for people: "ftpd port: 127.0.0.1:8021".
-func (n *Node) Doors() []string {
-	var all []string
-	for name, addr := range n.listening {
-		all = append(all, name+": "+addr.String())
-	}
-	slices.Sort(all)
-	return all
-}
 
 // WebURL is the address of the web port; "" when there is none.
 func (n *Node) WebURL() string { return webURL(n.web) }

@@ -14,6 +14,7 @@ type Shared struct {
 	Downloads   *reactor.Budget // bytes of files on their way down
 	Mutable     *reactor.Budget // bytes of mutable files and directories on their way up or down
 	Directories *reactor.Budget // bytes of immutable directories on their way down
+	Doors       *reactor.Budget // bytes read ahead for people who came in by SFTP, FTP or WebDAV
 	Clock       reactor.Clock
 	Log         *slog.Logger
 }
@@ -27,6 +28,7 @@ const (
 	downloadBudget  = 48 << 20
 	mutableBudget   = 48 << 20
 	directoryBudget = 16 << 20
+	doorBudget      = 32 << 20
 )
 
 // NewShared makes what a process shares, for as many processors as Go uses. A nil log is silent.
@@ -40,6 +42,7 @@ func NewShared(log *slog.Logger) *Shared {
 		Downloads:   reactor.NewBudget(downloadBudget),
 		Mutable:     reactor.NewBudget(mutableBudget),
 		Directories: reactor.NewBudget(directoryBudget),
+		Doors:       reactor.NewBudget(doorBudget),
 		Clock:       reactor.System(),
 		Log:         log,
 	}

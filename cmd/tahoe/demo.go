@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -90,9 +91,36 @@ Try it in another terminal:
   curl -o COPY %suri/CAPABILITY # reads it
   %s -d %s put FILE
   %s -d %s get CAPABILITY COPY
-
+%s
 Ctrl-C stops the grid; the next start finds its files again.
-`, node.DemoServers, d.WebURL(), d.Dir(), d.WebURL(), d.WebURL(), program, client, program, client)
+`, node.DemoServers, d.WebURL(), d.Dir(), d.WebURL(), d.WebURL(), program, client, program, client, demoDoors(d.Access(), program, client))
+}
+
+// demoDoors says how to come in with a name and a password.
+func demoDoors(a node.DemoAccess, program, client string) string {
+	switch {
+	case a.Err != nil:
+		return fmt.Sprintf("\nThere is no account to sign in with: %v.\n%s -d %s account add NAME makes one.\n", a.Err, program, client)
+	case a.Name == "":
+		return ""
+	}
+	var b strings.Builder
+	if a.Password != "" {
+		fmt.Fprintf(&b, "\nOr sign in with the name %s and the password %s, which was made up and is shown this once:\n\n", a.Name, a.Password)
+	} else {
+		fmt.Fprintf(&b, "\nOr sign in with the name %s and the password that was shown at the first start; %s -d %s account passwd %s sets another:\n\n",
+			a.Name, program, client, a.Name)
+	}
+	if host, port, err := net.SplitHostPort(a.SFTP); err == nil {
+		fmt.Fprintf(&b, "  sftp -P %s %s@%s\n", port, a.Name, host)
+		fmt.Fprintf(&b, "  sshfs -p %s %s@%s: MOUNTPOINT\n", port, a.Name, host)
+		fmt.Fprintf(&b, "  rclone copy FOLDER \":sftp,host=%s,port=%s,user=%s,ask_password=true:FOLDER\"\n", host, port, a.Name)
+		fmt.Fprintf(&b, "  lftp -p %s sftp://%s@%s\n", port, a.Name, host)
+	}
+	if a.DAV != "" {
+		fmt.Fprintf(&b, "  curl -u %s -T FILE %s    # WebDAV: file managers open dav%s\n", a.Name, a.DAV, strings.TrimPrefix(a.DAV, "http"))
+	}
+	return b.String()
 }
 
 // switchByKeys stops and starts storage nodes as the person at the terminal says. The goroutine lives as long as the

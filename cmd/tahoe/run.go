@@ -94,8 +94,8 @@ func runNodes(ctx context.Context, e *Env, dirs []string, allowStdinClose bool) 
 			if url := n.WebURL(); url != "" {
 				fmt.Fprintf(e.Stdout, " web port: %s\n", url)
 			}
-			for _, door := range n.Doors() {
-				fmt.Fprintf(e.Stdout, " %s\n", door)
+			for _, d := range n.Doors() {
+				fmt.Fprintf(e.Stdout, " %s port: %s\n", d.Protocol, d.Address)
 			}
 			if path := n.IntroducerFURL(); path != "" {
 				fmt.Fprintf(e.Stdout, " what nodes need to use this introducer: %s\n", path)

@@ -68,6 +68,7 @@ type welcomeData struct {
 	Outlook                   outlook
 	Servers                   []serverRow
 	Introducers               []introducerRow
+	Waiting                   *waitingData
 	Base                      string // address of this node, as its visitor typed it
 }
 
@@ -97,6 +98,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 	for _, st := range s.c.Introducers() {
 		d.Introducers = append(d.Introducers, introducerRowOf(st, now))
 	}
+	d.Waiting = s.waitingPage(now)
 	return d
 }
 

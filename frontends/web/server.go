@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"tahoe/frontends/web/wapi"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
 	"tahoe/reactor"
@@ -38,6 +39,10 @@ type Config struct {
 	StaticDir string
 	// Introducers tells how the node stands to its introducers; nil: it has none.
 	Introducers func() []introducer.LinkStatus
+	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
+	Waiting func() wapi.Waiting
+	// DAV serves what is at /dav and below; nil: nothing is there.
+	DAV http.Handler
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
 	// to this node can then send the user anywhere.
 	ForeignWhenDone bool
@@ -101,6 +106,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.active.leave()
+	if s.c.DAV != nil && isDAV(r.URL.Path) {
+		s.serveDAV(w, r)
+		return
+	}
 	rec := &recorder{ResponseWriter: w}
 	rt := parseRoute(r.URL.EscapedPath())
 	start := s.c.Clock.Now()

@@ -21,7 +21,7 @@ func (s *Server) serveStatus(w *recorder, r *http.Request, rt route) error {
 	}
 	switch t := r.URL.Query().Get("t"); strings.ToLower(t) {
 	case "json":
-		return s.writeJSON(w, r, "application/json", s.history.status())
+		return s.writeJSON(w, r, "application/json", s.statusAnswer())
 	case "", "html":
 		return notYet("the page of operations is (t=json is there)")
 	default:

@@ -4,125 +4,231 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
+	"net/url"
 	"strings"
 )
 
-// A Door is what the sections of FTP and WebDAV have in common.
-type Door struct {
-	Port    *Endpoint // nil: none
-	TLSPort *Endpoint // speaks TLS from the first byte on; nil: none
+// Doors are the settings of the sections [sftpd], [ftpd] and [webdav], and of [doors], which has what they share.
+type Doors struct {
+	CommitOnClose bool   // a close waits until the file is on the grid
+	StagingDir    string // for files on their way to the grid
+	StagingLimit  int64  // 0: the default
+	// Certificate and CertificateKey are files with what FTP and WebDAV show by TLS. "": the node makes its own.
+	Certificate, CertificateKey string
 
-	AccountsFile, AccountsURL string // one of them at least
-
-	Certificate, Key string // files; empty: the node's own
-	Plain            string // who may sign in without TLS: "never", "loopback", "always"
+	SFTP   SFTP
+	FTP    FTP
+	WebDAV WebDAV
 }
 
-// FTPD are the settings of section [ftpd].
-type FTPD struct {
-	Door
-	FirstPort, LastPort uint16     // for passive connections; 0: any
-	Public              netip.Addr // that clients are told; the zero value: the one that they have reached
-	Active              bool
+// Any says whether some door is switched on.
+func (d Doors) Any() bool { return d.SFTP.Enabled || d.FTP.Enabled || d.WebDAV.Enabled }
+
+// Accounts says who knows the accounts of a door: at least one of the two.
+type Accounts struct {
+	File string
+	URL  string
+	// Own says that File is the node's own, which nobody has named.
+	Own bool
+}
+
+// SFTP are the settings of section [sftpd].
+type SFTP struct {
+	Enabled     bool
+	Port        Endpoint
+	Accounts    Accounts
+	PrivateKey  string // the host key
+	PublicKey   string // "": it has no file of a name of its own
+	Connections int    // 0: the default
+}
+
+// Who may sign in without TLS.
+const (
+	PlainNever    = "never"
+	PlainLoopback = "loopback"
+	PlainAlways   = "always"
+)
+
+// Plains are all of them.
+var Plains = []string{PlainNever, PlainLoopback, PlainAlways}
+
+// FTP are the settings of section [ftpd].
+type FTP struct {
+	Enabled     bool
+	Port        *Endpoint // where TLS is asked for by AUTH; nil: nowhere
+	Implicit    *Endpoint // where TLS begins at once; nil: nowhere
+	Accounts    Accounts
+	Plain       string
+	First, Last uint16 // ports of passive connections; 0: any
+	Public      string // an IPv4 address; "": this machine's
+	Active      bool
 }
 
 // WebDAV are the settings of section [webdav].
-type WebDAV struct{ Door }
-
-// doorKeys are the keys that the sections have in common.
-func doorKeys() []key {
-	return []key{
-		{"enabled", boolean}, {"port", endpointOrNone}, {"tls.port", endpointOrNone}, {"accounts.file", text}, {"accounts.url", text},
-		{"tls.certificate", text}, {"tls.key", text}, {"plain_passwords", oneOf("never", "loopback", "always")},
-	}
+type WebDAV struct {
+	Enabled  bool
+	Port     *Endpoint // of its own, with TLS; nil: none. It is at /dav/ of the web port in any case
+	Accounts Accounts
+	Plain    string // at the web port, which has no TLS
 }
 
-func portRange(s string) error {
-	_, _, err := parsePorts(s)
-	return err
+// AccountsFile is the accounts file of a node directory where no other is named.
+const AccountsFile = "private/accounts"
+
+func (v values) doors(s *Settings) error {
+	limit, _ := ParseSize(v.text("doors", "staging.limit", ""))
+	d := Doors{
+		CommitOnClose: strings.EqualFold(v.text("doors", "commit", ""), "close"),
+		StagingDir:    v.path("doors", "staging.dir", "private/staging"),
+		StagingLimit:  limit,
+	}
+	var err error
+	if d.SFTP, err = v.sftp(); err != nil {
+		return err
+	}
+	d.FTP = v.ftp()
+	d.WebDAV = WebDAV{
+		Enabled: v.boolean("webdav", "enabled", false), Port: v.endpoint("webdav", "port", ""), Accounts: v.accounts("webdav"),
+		Plain: v.plain("webdav"),
+	}
+	s.Doors = d
+	if err := v.certificate(&s.Doors); err != nil {
+		return err
+	}
+	return v.reachable(*s)
 }
 
-// parsePorts reads "50000-50100".
-func parsePorts(s string) (first, last uint16, err error) {
-	if s == "" {
-		return 0, 0, nil
+func (v values) sftp() (SFTP, error) {
+	s := SFTP{
+		Enabled: v.boolean("sftpd", "enabled", false), Port: *v.endpoint("sftpd", "port", "tcp:8022"), Accounts: v.accounts("sftpd"),
+		PrivateKey:  v.path("sftpd", "host_privkey_file", "private/ssh_host_ed25519_key"),
+		Connections: v.number("sftpd", "connections", 0),
 	}
-	a, b, ok := strings.Cut(s, "-")
-	low, err1 := strconv.ParseUint(strings.TrimSpace(a), 10, 16)
-	high, err2 := strconv.ParseUint(strings.TrimSpace(b), 10, 16)
-	if !ok || errors.Join(err1, err2) != nil || low == 0 || low > high {
-		return 0, 0, fmt.Errorf("is %q, which is no range of ports; write one such as 50000-50100", shorten(s))
+	if v.text("sftpd", "host_pubkey_file", "") != "" {
+		s.PublicKey = v.path("sftpd", "host_pubkey_file", "")
 	}
-	return uint16(low), uint16(high), nil
+	if s.Enabled && s.PublicKey != "" && v.text("sftpd", "host_privkey_file", "") == "" {
+		return s, v.f.errorOn("sftpd", "host_pubkey_file", "is set, but host_privkey_file is not; name both files, or take the line out and the node makes a key")
+	}
+	return s, nil
 }
 
-func publicAddress(s string) error {
-	if s == "" {
+func (v values) ftp() FTP {
+	f := FTP{
+		Enabled: v.boolean("ftpd", "enabled", false), Implicit: v.endpoint("ftpd", "implicit.port", ""), Accounts: v.accounts("ftpd"),
+		Plain: v.plain("ftpd"), Active: v.boolean("ftpd", "active", false), Public: v.text("ftpd", "public.address", ""),
+	}
+	fallback := "tcp:8021"
+	if f.Implicit != nil {
+		fallback = "" // one port will do
+	}
+	f.Port = v.endpoint("ftpd", "port", fallback)
+	f.First, f.Last, _ = parsePortRange(v.text("ftpd", "passive.ports", ""))
+	return f
+}
+
+// plain is who may sign in without TLS. Nothing leaves this machine by loopback.
+func (v values) plain(section string) string {
+	return strings.ToLower(v.text(section, "plain", PlainLoopback))
+}
+
+// endpoint is nil when nothing is set and there is no fallback.
+func (v values) endpoint(section, key, fallback string) *Endpoint {
+	text := v.text(section, key, "")
+	if text == "" {
+		text = fallback
+	}
+	if text == "" {
 		return nil
 	}
-	if a, err := netip.ParseAddr(s); err != nil || !a.Unmap().Is4() {
-		return fmt.Errorf("is %q, which is no IPv4 address; write one such as 192.0.2.1", shorten(s))
+	e, _ := ParseEndpoint(text) // checked
+	return &e
+}
+
+// accounts are those of a door; where it names none, those of [sftpd], which `tahoe account` looks after.
+func (v values) accounts(section string) Accounts {
+	for _, from := range []string{section, "sftpd"} {
+		a := Accounts{URL: v.text(from, "accounts.url", "")}
+		if v.text(from, "accounts.file", "") != "" {
+			a.File = v.path(from, "accounts.file", "")
+		}
+		if a.File != "" || a.URL != "" {
+			return a
+		}
+	}
+	return Accounts{File: v.path(section, "accounts.file", AccountsFile), Own: true}
+}
+
+func (v values) certificate(d *Doors) error {
+	certificate, key := v.text("doors", "tls.certificate", ""), v.text("doors", "tls.key", "")
+	switch {
+	case certificate != "" && key == "":
+		return v.f.errorOn("doors", "tls.certificate", "is set, but tls.key is not; name the file with its private key too")
+	case certificate == "" && key != "":
+		return v.f.errorOn("doors", "tls.key", "is set, but tls.certificate is not; name the file with the certificate too")
+	case certificate != "":
+		d.Certificate, d.CertificateKey = v.path("doors", "tls.certificate", ""), v.path("doors", "tls.key", "")
 	}
 	return nil
 }
 
-// door reads what the sections have in common. Without any port the door is at the usual one, on this machine alone.
-func (v values) door(section, port, plain string) (Door, error) {
-	d := Door{
-		AccountsFile: v.optionalPath(section, "accounts.file"), AccountsURL: v.text(section, "accounts.url", ""),
-		Certificate: v.optionalPath(section, "tls.certificate"), Key: v.optionalPath(section, "tls.key"),
-		Plain: strings.ToLower(v.text(section, "plain_passwords", plain)),
-		Port:  v.endpoint(section, "port"), TLSPort: v.endpoint(section, "tls.port"),
+// reachable refuses a door that nobody can come to.
+func (v values) reachable(s Settings) error {
+	if d := s.Doors.WebDAV; d.Enabled && d.Port == nil && s.Web == nil {
+		return v.f.errorOn("webdav", "enabled", "is true, but the node has no web port; set web.port in [node], or port in [webdav]")
 	}
-	if d.Port == nil && d.TLSPort == nil {
-		e, err := ParseEndpoint(port)
-		if err != nil {
-			return d, err
-		}
-		d.Port = &e
-	}
-	switch {
-	case d.AccountsFile == "" && d.AccountsURL == "":
-		return d, v.f.errorOn(section, "enabled", "is true, but nobody has an account; write accounts.file, or accounts.url")
-	case (d.Certificate == "") != (d.Key == ""):
-		return d, v.f.errorOn(section, "tls.certificate", "and tls.key belong together; write both, or none to use the node's own")
-	}
-	return d, nil
+	return nil
 }
 
-func (v values) optionalPath(section, key string) string {
-	if v.text(section, key, "") == "" {
-		return ""
-	}
-	return v.path(section, key, "")
-}
+// The checks of single values.
 
-func (v values) endpoint(section, key string) *Endpoint {
-	e, err := ParseEndpoint(v.text(section, key, ""))
-	if err != nil { // it is not set: Check has looked at it
+func accountsURL(s string) error {
+	if s == "" {
 		return nil
 	}
-	return &e
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return errors.New("is not the address of a web service, which begins with https://")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return errors.New("begins with http://, but passwords are sent there; write https://")
+	}
+	return nil
 }
 
-// doors reads the sections of FTP and WebDAV that are switched on.
-func (v values) doors(s *Settings) error {
-	if v.boolean("ftpd", "enabled", false) {
-		d, err := v.door("ftpd", "tcp:8021:interface=127.0.0.1", "never")
-		if err != nil {
-			return err
-		}
-		s.FTPD = &FTPD{Door: d, Active: v.boolean("ftpd", "active", false)}
-		s.FTPD.FirstPort, s.FTPD.LastPort, _ = parsePorts(v.text("ftpd", "passive.ports", "")) // checked
-		s.FTPD.Public, _ = netip.ParseAddr(v.text("ftpd", "passive.address", ""))              // checked
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func portRange(s string) error {
+	_, _, err := parsePortRange(s)
+	return err
+}
+
+// parsePortRange reads two ports with a hyphen between them. Nothing at all is 0, 0.
+func parsePortRange(s string) (first, last uint16, err error) {
+	if s == "" {
+		return 0, 0, nil
 	}
-	if v.boolean("webdav", "enabled", false) {
-		d, err := v.door("webdav", "tcp:8080:interface=127.0.0.1", "loopback")
-		if err != nil {
-			return err
-		}
-		s.WebDAV = &WebDAV{Door: d}
+	low, high, ok := strings.Cut(s, "-")
+	if !ok {
+		return 0, 0, fmt.Errorf("is %q; write two ports with a hyphen between them, such as 50000-50099", shorten(s))
+	}
+	a, err := ParseInt(low, 1, 65535)
+	if err != nil {
+		return 0, 0, err
+	}
+	b, err := ParseInt(high, a, 65535)
+	if err != nil {
+		return 0, 0, err
+	}
+	return uint16(a), uint16(b), nil
+}
+
+func address4(s string) error {
+	if a, err := netip.ParseAddr(s); s != "" && (err != nil || !a.Is4()) {
+		return fmt.Errorf("is %q, which is not an IPv4 address; write one such as 192.0.2.7", shorten(s))
 	}
 	return nil
 }

@@ -100,7 +100,6 @@ func (v values) ignored() []string {
 	helper := v.text("client", "helper.furl", "")
 	add(helper != "" && helper != "None", "the helper of [client] helper.furl is not used yet; files are uploaded directly")
 	add(v.boolean("helper", "enabled", false), "the helper of [helper] is not offered yet")
-	add(v.boolean("sftpd", "enabled", false), "the SFTP server of [sftpd] is not started yet")
 	add(v.boolean("storage", "expire.enabled", false), "leases are not expired yet; every share is kept")
 	add(v.boolean("storage", "grid_management", false), "the certificates of [grid_manager_certificates] are not announced yet")
 	add(!v.boolean("storage", "anonymous", true), "[storage] anonymous is false, so nobody can reach this node's storage")

@@ -57,7 +57,8 @@ func endpointOrNone(s string) error {
 	return err
 }
 
-// known are the settings of tahoe.cfg by section, as FEATURES.md C.1 lists them.
+// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [doors], and in [sftpd]
+// accounts.url and connections.
 func known() map[string][]key {
 	return map[string][]key{
 		"node": {
@@ -86,10 +87,19 @@ func known() map[string][]key {
 			{"expire.mutable", boolean}, {"plugins", text}, {"grid_management", boolean}, {"force_foolscap", boolean},
 		},
 		"helper": {{"enabled", boolean}},
-		"ftpd":   append(doorKeys(), key{"passive.ports", portRange}, key{"passive.address", publicAddress}, key{"active", boolean}),
-		"webdav": doorKeys(),
 		"sftpd": {
-			{"enabled", boolean}, {"port", endpointOrNone}, {"accounts.file", text}, {"host_pubkey_file", text}, {"host_privkey_file", text},
+			{"enabled", boolean}, {"port", endpointOrNone}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"host_pubkey_file", text},
+			{"host_privkey_file", text}, {"connections", number(1, 100_000)},
+		},
+		"ftpd": {
+			{"enabled", boolean}, {"port", endpointOrNone}, {"implicit.port", endpointOrNone}, {"accounts.file", text}, {"accounts.url", accountsURL},
+			{"plain", oneOf(Plains...)}, {"passive.ports", portRange}, {"public.address", address4}, {"active", boolean},
+		},
+		"webdav": {
+			{"enabled", boolean}, {"port", endpointOrNone}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)},
+		},
+		"doors": {
+			{"commit", oneOf("background", "close")}, {"staging.dir", text}, {"staging.limit", size}, {"tls.certificate", text}, {"tls.key", text},
 		},
 	}
 }
@@ -107,8 +117,6 @@ func gone(name string) string {
 		return "it was taken out of the original; take the section out"
 	case "grid_management_certificates":
 		return "it is called [grid_manager_certificates]; rename it"
-	case "[sftpd] accounts.url":
-		return "it was taken out; use accounts.file"
 	case "[client] stats_gatherer.furl":
 		return "it was taken out; take the line out"
 	case "[node] ssh.port", "[node] ssh.authorized_keys_file":

@@ -19,8 +19,7 @@ type Settings struct {
 
 	Client  Client
 	Storage Storage
-	FTPD    *FTPD   // nil: it is not switched on
-	WebDAV  *WebDAV // likewise
+	Doors   Doors
 
 	// Ignored are settings that are accepted, in words for a warning, because the program does not act on them yet.
 	Ignored []string

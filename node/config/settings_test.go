@@ -3,7 +3,6 @@ package config_test
 import (
 	"net/netip"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,9 +31,44 @@ func TestDefaults(t *testing.T) {
 		Tub:     config.Tub{Enabled: true, Auto: true},
 		Client:  config.Client{Needed: 3, Happy: 7, Total: 10, MaxSegment: 1 << 20, MutableFormat: "SDMF"},
 		Storage: config.Storage{Enabled: true, Anonymous: true, Dir: in("storage"), Expire: config.Expire{Mode: "age", Immutable: true, Mutable: true}},
+		Doors:   closedDoors(in),
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// closedDoors are the doors of an empty tahoe.cfg.
+func closedDoors(in func(string) string) config.Doors {
+	own := config.Accounts{File: in("private/accounts"), Own: true}
+	return config.Doors{
+		StagingDir: in("private/staging"),
+		SFTP:       config.SFTP{Port: config.Endpoint{Network: "tcp4", Port: 8022}, Accounts: own, PrivateKey: in("private/ssh_host_ed25519_key")},
+		FTP:        config.FTP{Port: &config.Endpoint{Network: "tcp4", Port: 8021}, Accounts: own, Plain: config.PlainLoopback},
+		WebDAV:     config.WebDAV{Accounts: own, Plain: config.PlainLoopback},
+	}
+}
+
+// TestDoors: what a door does not say of its accounts is said by [sftpd], and one port is enough for FTP.
+func TestDoors(t *testing.T) {
+	const text = "[sftpd]\nenabled = yes\naccounts.file = people\n[ftpd]\nimplicit.port = tcp:990\npassive.ports = 50000-50009\n" +
+		"[webdav]\naccounts.url = https://example.org/\n[doors]\ncommit = Close\nstaging.limit = 2G\n"
+	s, err := settings(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := config.Accounts{File: filepath.Join(filepath.FromSlash("/node"), "people")}
+	want := closedDoors(func(name string) string { return filepath.Join(filepath.FromSlash("/node"), name) })
+	want.CommitOnClose, want.StagingLimit = true, 2e9
+	want.SFTP.Enabled, want.SFTP.Accounts = true, people
+	want.FTP.Port, want.FTP.Implicit, want.FTP.Accounts = nil, &config.Endpoint{Network: "tcp4", Port: 990}, people
+	want.FTP.First, want.FTP.Last = 50000, 50009
+	want.WebDAV.Accounts = config.Accounts{URL: "https://example.org/"}
+	if d := cmp.Diff(want, s.Doors); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if !s.Doors.Any() || len(s.Ignored) > 0 {
+		t.Errorf("a door is open: %v; ignored: %q", s.Doors.Any(), s.Ignored)
 	}
 }
 
@@ -47,12 +81,17 @@ func TestRefusals(t *testing.T) {
 		{"key of another section", "[storage]\nnickname = a\n", `tahoe.cfg line 2: [storage] nickname is not a setting that this program knows; it belongs into the section [node]`},
 		{"odd key", "[client]\nzzz = a\n", `tahoe.cfg line 2: [client] zzz is not a setting that this program knows; correct it or take the line out`},
 		{"section", "[strage]\n", `tahoe.cfg line 1: [strage] is not a section that this program knows; did you mean [storage]?`},
-		{"accounts", "[ftpd]\nenabled = true\n", `tahoe.cfg line 2: [ftpd] enabled is true, but nobody has an account; write accounts.file, or accounts.url`},
-		{"accounts of WebDAV", "[webdav]\nenabled = true\n", `tahoe.cfg line 2: [webdav] enabled is true, but nobody has an account; write accounts.file, or accounts.url`},
-		{"half a certificate", "[webdav]\nenabled = true\naccounts.file = a\ntls.certificate = b\n", `tahoe.cfg line 4: [webdav] tls.certificate and tls.key belong together; write both, or none to use the node's own`},
-		{"passive ports", "[ftpd]\npassive.ports = 5-4\n", `tahoe.cfg line 2: [ftpd] passive.ports is "5-4", which is no range of ports; write one such as 50000-50100`},
-		{"passive address", "[ftpd]\npassive.address = home\n", `tahoe.cfg line 2: [ftpd] passive.address is "home", which is no IPv4 address; write one such as 192.0.2.1`},
-		{"accounts.url", "[sftpd]\naccounts.url = http://a/\n", `tahoe.cfg line 2: [sftpd] accounts.url is not a setting that this program knows; it was taken out; use accounts.file`},
+		{"accounts.url", "[sftpd]\naccounts.url = http://a/\n", `tahoe.cfg line 2: [sftpd] accounts.url begins with http://, but passwords are sent there; write https://`},
+		{"accounts.url of what", "[ftpd]\naccounts.url = file:a\n", `tahoe.cfg line 2: [ftpd] accounts.url is not the address of a web service, which begins with https://`},
+		{"sftpd port", "[sftpd]\nport = ssl:22\n", `tahoe.cfg line 2: [sftpd] port is "ssl:22", which is not a TCP endpoint; write one such as tcp:3456:interface=127.0.0.1`},
+		{"half a host key", "[sftpd]\nenabled = true\nhost_pubkey_file = a.pub\n", `tahoe.cfg line 3: [sftpd] host_pubkey_file is set, but host_privkey_file is not; name both files, or take the line out and the node makes a key`},
+		{"plain", "[ftpd]\nplain = sometimes\n", `tahoe.cfg line 2: [ftpd] plain is "sometimes"; write never or loopback or always`},
+		{"passive ports", "[ftpd]\npassive.ports = 50000\n", `tahoe.cfg line 2: [ftpd] passive.ports is "50000"; write two ports with a hyphen between them, such as 50000-50099`},
+		{"passive ports backwards", "[ftpd]\npassive.ports = 50009-50000\n", `tahoe.cfg line 2: [ftpd] passive.ports is 50000, but must be from 50009 to 65535`},
+		{"public address", "[ftpd]\npublic.address = ::1\n", `tahoe.cfg line 2: [ftpd] public.address is "::1", which is not an IPv4 address; write one such as 192.0.2.7`},
+		{"webdav nowhere", "[webdav]\nenabled = true\n", `tahoe.cfg line 2: [webdav] enabled is true, but the node has no web port; set web.port in [node], or port in [webdav]`},
+		{"commit", "[doors]\ncommit = later\n", `tahoe.cfg line 2: [doors] commit is "later"; write background or close`},
+		{"half a certificate", "[doors]\ntls.key = a\n", `tahoe.cfg line 2: [doors] tls.key is set, but tls.certificate is not; name the file with the certificate too`},
 		{"certificates", "[grid_management_certificates]\na = b\n", `tahoe.cfg line 1: [grid_management_certificates] is not a section that this program knows; it is called [grid_manager_certificates]; rename it`},
 		{"key of DEFAULT", "[DEFAULT]\nnickname = a\n[node]\n[client]\n", `tahoe.cfg line 2: [client] nickname is not a setting that this program knows; it belongs into the section [node]`},
 		{"boolean", "[storage]\nreadonly = maybe\n", `tahoe.cfg line 2: [storage] readonly is "maybe", which is neither true nor false; write true or false`},
@@ -218,20 +257,4 @@ func FuzzHint(f *testing.F) {
 			t.Errorf("%q reads as %+v, which is written %q and reads as %+v, %v", s, h, h.String(), again, err)
 		}
 	})
-}
-
-func TestDoors(t *testing.T) {
-	got, err := settings("[ftpd]\nenabled = true\naccounts.file = private/accounts\npassive.ports = 50000-50100\npassive.address = 192.0.2.1\n" +
-		"[webdav]\nenabled = true\naccounts.url = https://example.org/\ntls.port = tcp:8443\nplain_passwords = never\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantFTP := &config.FTPD{
-		Door:      config.Door{Port: &config.Endpoint{Network: "tcp4", Host: "127.0.0.1", Port: 8021}, AccountsFile: filepath.FromSlash("/node/private/accounts"), Plain: "never"},
-		FirstPort: 50000, LastPort: 50100, Public: netip.MustParseAddr("192.0.2.1"),
-	}
-	wantDAV := &config.WebDAV{Door: config.Door{TLSPort: &config.Endpoint{Network: "tcp4", Port: 8443}, AccountsURL: "https://example.org/", Plain: "never"}}
-	if !reflect.DeepEqual(got.FTPD, wantFTP) || !reflect.DeepEqual(got.WebDAV, wantDAV) {
-		t.Errorf("got %+v, %+v", got.FTPD, got.WebDAV)
-	}
 }

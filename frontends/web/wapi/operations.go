@@ -183,8 +183,29 @@ const (
 
 // Status is the answer to GET /status?t=json: what the node does and has done lately, the youngest first.
 type Status struct {
-	Active []Operation `json:"active"`
-	Recent []Operation `json:"recent"`
+	Active  []Operation `json:"active"`
+	Recent  []Operation `json:"recent"`
+	Waiting *Waiting    `json:"waiting,omitempty"` // there is none when the node takes in nobody by SFTP, FTP or WebDAV
+}
+
+// Waiting are the files that people have closed and that are not on the grid yet, in the order in which they were closed.
+type Waiting struct {
+	Files []WaitingFile `json:"files"`
+	Used  int64         `json:"used"`  // bytes on the node's disk, of these files and of those that are being written
+	Limit int64         `json:"limit"` // that there may be
+}
+
+// A WaitingFile is on its way to the grid. Times are seconds since 1970.
+type WaitingFile struct {
+	ID       uint64   `json:"id"`
+	Account  string   `json:"account"`
+	Path     string   `json:"path"`
+	Size     int64    `json:"size"`
+	Closed   float64  `json:"closed"`
+	State    string   `json:"state"`
+	Attempts int      `json:"attempts"`
+	NextTry  *float64 `json:"next-try,omitempty"` // when it waits to try again
+	Error    string   `json:"error,omitempty"`    // why the last attempt failed
 }
 
 // An Operation is a transfer. Which of the last fields there are depends on its type.

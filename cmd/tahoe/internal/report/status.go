@@ -17,9 +17,30 @@ func Status(s wapi.Status, n wapi.Statistics, verbose bool) string {
 	fmt.Fprintf(&b, "Statistics (for last %s):\n", uptime)
 	fmt.Fprintf(&b, "    uploaded %s in %.0f files\n", Size(int64(n.Counters[wapi.CounterBytesUploaded])), n.Counters[wapi.CounterFilesUploaded])
 	fmt.Fprintf(&b, "  downloaded %s in %.0f files\n\n", Size(int64(n.Counters[wapi.CounterBytesDownloaded])), n.Counters[wapi.CounterFilesDownloaded])
+	waiting(&b, s.Waiting)
 	active(&b, s.Active)
 	recentOnes(&b, s.Recent, verbose)
 	return b.String()
+}
+
+// waiting says what has been closed in a door and is not on the grid yet.
+func waiting(b *strings.Builder, w *wapi.Waiting) {
+	if w == nil {
+		return
+	}
+	if len(w.Files) == 0 {
+		b.WriteString("No files are on their way to the grid.\n\n")
+		return
+	}
+	fmt.Fprintf(b, "On their way to the grid (%s of at most %s on this node's disk):\n", Size(w.Used), Size(w.Limit))
+	for _, f := range w.Files {
+		fmt.Fprintf(b, "  %s %s (%s): %s", Name(f.Account), Name(f.Path), Size(f.Size), Name(f.State))
+		if f.Error != "" {
+			fmt.Fprintf(b, ", attempt %d failed: %s", f.Attempts, Name(f.Error))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n")
 }
 
 // span is how long something took, in the largest fitting unit.
