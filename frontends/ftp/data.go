@@ -21,11 +21,11 @@ type dataWay struct {
 	active  netip.AddrPort
 }
 
-func (d *dataWay) close() {
-	if d.passive != nil {
-		_ = d.passive.Close()
+func (w *dataWay) close() {
+	if w.passive != nil {
+		_ = w.passive.Close()
 	}
-	*d = dataWay{}
+	*w = dataWay{}
 }
 
 var (
@@ -184,7 +184,7 @@ type dataConn struct {
 }
 
 func (d *dataConn) Read(p []byte) (int, error) {
-	_ = d.SetReadDeadline(time.Now().Add(d.silence))
+	_ = d.SetReadDeadline(after(d.silence))
 	if d.ctx.Err() != nil {
 		return 0, context.Cause(d.ctx)
 	}
@@ -192,7 +192,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 }
 
 func (d *dataConn) Write(p []byte) (int, error) {
-	_ = d.SetWriteDeadline(time.Now().Add(d.silence))
+	_ = d.SetWriteDeadline(after(d.silence))
 	if d.ctx.Err() != nil {
 		return 0, context.Cause(d.ctx)
 	}
@@ -202,7 +202,7 @@ func (d *dataConn) Write(p []byte) (int, error) {
 // end ends it well. That it fails says nothing: who sent a file may have gone first, and who takes one is told by the reply.
 func (d *dataConn) end() {
 	d.unhook()
-	_ = d.SetDeadline(time.Now().Add(time.Second)) // for the end of TLS
+	_ = d.SetDeadline(after(time.Second)) // for the end of TLS
 	_ = d.Close()
 }
 

@@ -67,20 +67,13 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool, read
 			all.Go(func() { s.welcome(ctx, work, conn, implicit) })
 		case ctx.Err() != nil:
 			return nil
-		case passing(err):
-			_ = reactor.Sleep(ctx, s.clock, 50*time.Millisecond)
-		default:
+		case errors.Is(err, net.ErrClosed):
 			cut()
-			_ = ln.Close()
 			return fmt.Errorf("serve the port of FTP: %w", err)
+		default: // about one connection, or about what will be free again, as open files
+			_ = reactor.Sleep(ctx, s.clock, 50*time.Millisecond)
 		}
 	}
-}
-
-// passing says whether an error of Accept is about one connection, or about what will be free again.
-func passing(err error) bool {
-	ne, ok := errors.AsType[net.Error](err)
-	return ok && ne.Temporary() //nolint:staticcheck // there is no better word for too many open files
 }
 
 // enter counts a session.
@@ -109,7 +102,7 @@ func (s *Server) welcome(stop, work context.Context, conn net.Conn, implicit boo
 	defer conn.Close()
 	from := addrOf(conn.RemoteAddr())
 	if !s.enter(from) {
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = conn.SetWriteDeadline(after(time.Second))
 		if !implicit {
 			_, _ = conn.Write([]byte("421 Too many are connected; try again later.\r\n"))
 		}
@@ -144,5 +137,8 @@ func addrOf(a net.Addr) netip.Addr {
 	}
 	return p.Addr().Unmap().WithZone("")
 }
+
+// after is a deadline of a connection, for which the system's time counts whatever the server's clock says.
+func after(d time.Duration) time.Time { return reactor.System().Now().Add(d) }
 
 func past() time.Time { return time.Unix(1, 0) }

@@ -169,7 +169,7 @@ func (in *session) replyLines(code int, first string, between []string, last str
 }
 
 func (in *session) send(text string) {
-	_ = in.conn.SetWriteDeadline(time.Now().Add(in.s.limits.Silence))
+	_ = in.conn.SetWriteDeadline(after(in.s.limits.Silence))
 	if in.ctx.Err() != nil {
 		_ = in.conn.SetWriteDeadline(past())
 	}

@@ -15,6 +15,7 @@ import (
 
 	"tahoe/caps"
 	"tahoe/frontends/auth"
+	"tahoe/reactor"
 )
 
 var errTooManyLocks = errors.New("the account has too many locks")
@@ -184,7 +185,7 @@ func (l *lockTables) discover(a auth.Account, name string) string {
 	t := l.table(a.Root)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
+	now := reactor.System().Now() // as the library's
 	t.clear(now)
 	var b strings.Builder
 	for token, h := range t.held {

@@ -167,13 +167,13 @@ func (q *request) prepare() (status int, text string) {
 		return q.findTarget()
 	case http.MethodPut:
 		return q.checkPut()
-	case http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions, "UNLOCK":
-	default:
-		return http.StatusMethodNotAllowed, "WebDAV knows no such request, or not here"
 	case "MKCOL":
 		if r.ContentLength != 0 {
 			return http.StatusUnsupportedMediaType, "a body of MKCOL means nothing here"
 		}
+	case http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions, "UNLOCK":
+	default:
+		return http.StatusMethodNotAllowed, "WebDAV knows no such request, or not here"
 	}
 	return 0, ""
 }

@@ -233,16 +233,6 @@ func (w *world) sample(dir string, many int) map[string]string {
 	return all
 }
 
-// same fails unless a folder of this machine holds these files.
-func (w *world) same(dir string, want map[string]string) {
-	w.t.Helper()
-	for name, content := range want {
-		if got := w.read(filepath.Join(dir, name)); got != content {
-			w.t.Errorf("%q: got %d bytes, want %d", name, len(got), len(content))
-		}
-	}
-}
-
 // inTree is a sample as the account holds it, below a folder.
 func inTree(dir string, all map[string]string) map[string]string {
 	out := make(map[string]string)
