@@ -17,7 +17,9 @@ const (
 	// maxWaiting is how many commands may wait for the end of a transfer.
 	maxWaiting = 64
 	// farewell is how long a client is looked after when its file has ended: who was killed has gone by then, and who wants to abort has said so.
-	farewell = 10 * time.Millisecond
+	// Without TLS nothing else tells a file that broke off from one that is whole.
+	farewell      = 10 * time.Millisecond
+	plainFarewell = 50 * time.Millisecond
 )
 
 var (
@@ -239,7 +241,11 @@ func (in *session) receive(ctx context.Context, d *dataConn, f *vfs.File, at int
 			return errors.Join(errCut, err)
 		}
 	}
-	timer := time.NewTimer(farewell)
+	patience := plainFarewell
+	if in.protected {
+		patience = farewell
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"time"
 
 	"tahoe/caps"
+	"tahoe/reactor"
 )
 
 // Rename gives a file or directory another path. What is there is replaced, a file by a file, when replace says so; else fs.ErrExist.
@@ -192,8 +194,13 @@ func (f *FS) rename(n *inode, to spot, dir caps.Write) {
 	names[to.name] = n
 }
 
+// closePatience is for how long a file that is being written may be on the point of being closed: sshfs and its like ask for a link
+// before they have heard of the close.
+const closePatience = 2 * time.Second
+
 // Link gives a file a second path: both lead to the same capability. A file that is on its way is waited for.
 func (v *View) Link(ctx context.Context, from, to string, replace bool) error {
+	patience := v.now().Add(closePatience)
 	for {
 		s, n, c, err := v.look(ctx, from)
 		if err != nil {
@@ -205,7 +212,13 @@ func (v *View) Link(ctx context.Context, from, to string, replace bool) error {
 		j := v.fs.jobAt(n)
 		v.fs.unlook(n, c)
 		if j == nil {
-			return errors.ErrUnsupported // it is being written, and there is no capability to link
+			if !v.now().Before(patience) {
+				return errors.ErrUnsupported // it is being written, and there is no capability to link
+			}
+			if err := reactor.Sleep(ctx, v.fs.clock, closePatience/100); err != nil {
+				return err
+			}
+			continue
 		}
 		select {
 		case <-j.done:

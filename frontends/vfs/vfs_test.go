@@ -662,6 +662,28 @@ func TestLink(t *testing.T) {
 	d.fails(fs.ErrNotExist, d.view.Link(ctx, "/none", "/c", false))
 }
 
+// TestLinkOfAnOpenFile: sshfs asks for a link before the file has been closed. The link is made when it is, and not waited for without end.
+func TestLinkOfAnOpenFile(t *testing.T) {
+	d := sit(t, vfs.Config{})
+	f, err := d.view.Open(t.Context(), "/a", vfs.FlagWrite|vfs.FlagCreate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := big(100_000, 10)
+	if _, err := f.WriteAt(t.Context(), []byte(long), 0); err != nil {
+		t.Fatal(err)
+	}
+	d.fails(errors.ErrUnsupported, d.view.Link(t.Context(), "/a", "/b", false))
+	linked := make(chan error, 1)
+	go func() { linked <- d.view.Link(t.Context(), "/a", "/b", false) }() // received below
+	time.Sleep(50 * time.Millisecond)
+	if err := f.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	d.fails(nil, <-linked)
+	d.shows("/b", long)
+}
+
 func TestQuota(t *testing.T) {
 	g := vfstest.NewGrid()
 	a := g.Account("alice")
