@@ -463,6 +463,19 @@ func TestResumeMakesWhatHadANameAnew(t *testing.T) {
 	must(c.Journal.Close())
 }
 
+// TestPathsOfTheGrid has what could not be copied named by the path that the commands take.
+func TestPathsOfTheGrid(t *testing.T) {
+	w := newWorld(t)
+	root := w.grid.Mkdir()
+	w.grid.Put(root, "..", "x")
+	c := w.config()
+	c.Recursive = true
+	r, err := w.copy(t, c, root, "down")
+	if err == nil || len(r.Failures) != 1 || !strings.HasSuffix(r.Failures[0].Path, "/..") {
+		t.Errorf("got %+v, %v, want a failure about the name ..", r.Failures, err)
+	}
+}
+
 // TestResumeDown does the same the other way, and has a file changed and one removed in between.
 func TestResumeDown(t *testing.T) {
 	w := newWorld(t)
