@@ -32,7 +32,7 @@ var ladder = [][]string{
 	{"cmd/tahoe/internal/backupdb", "cmd/tahoe/internal/capdump", "cmd/tahoe/internal/crawlerstate", "cmd/tahoe/internal/journal"},
 	{"cmd/tahoe/internal/backup", "cmd/tahoe/internal/copier"},
 	{"cmd/tahoe", "tests/gridtest"},
-	{"tests", "tests/bench", "tests/interop", "tests/scripts", "lafs/mutable/sim"},
+	{"tests", "tests/bench", "tests/browser", "tests/interop", "tests/scripts", "lafs/mutable/sim"},
 }
 
 // future are the packages that the ladder and the rules name and that nobody has written yet. Writing one means taking it

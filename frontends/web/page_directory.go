@@ -92,11 +92,12 @@ func crumbsOf(rt route) []crumb {
 // addressBelow is the address of what has these names below a capability. It is made anew and not taken from a request, whose path
 // may begin with two slashes: as an address that would name another host.
 func addressBelow(text string, names []string) string {
-	address := "/uri/" + escapeCap(text)
+	var b strings.Builder
+	b.WriteString("/uri/" + escapeCap(text))
 	for _, name := range names {
-		address += "/" + pathElement(name)
+		b.WriteString("/" + pathElement(name))
 	}
-	return address
+	return b.String()
 }
 
 // pathElement writes a name as one element of a path.

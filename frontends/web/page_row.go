@@ -26,7 +26,8 @@ type entryRow struct {
 	Stamp    int64  // the time in seconds, for sorting; 0 when nobody knows it
 	Refused  string // why the operator does not let it be opened
 
-	class int // directories come before files
+	class int    // directories come before files
+	key   string // the name without regard to case
 }
 
 // writeRows writes the list. It is written by hand, because a template takes as long for ten thousand entries as all the rest.
@@ -75,7 +76,7 @@ func (s *Server) entryRows(ctx context.Context, l *lafs.Listing) ([]entryRow, er
 		return nil, err
 	}
 	slices.SortStableFunc(rows, func(a, b entryRow) int {
-		return cmp.Or(cmp.Compare(a.class, b.class), naturally(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.class, b.class), naturally(a.key, b.key), cmp.Compare(a.Name, b.Name))
 	})
 	return rows, nil
 }
@@ -83,7 +84,7 @@ func (s *Server) entryRows(ctx context.Context, l *lafs.Listing) ([]entryRow, er
 // entryRowOf makes the links of an entry. Their parts are escaped here, colons too, which a template would take for the end of
 // a scheme. A directory is opened by its name below this one, so that the page knows the way back.
 func (s *Server) entryRowOf(e lafs.Entry) entryRow {
-	row := entryRow{Name: e.Name, Class: "unknown", Kind: "unknown", Size: "?", class: 1, Info: infoAddress(e)}
+	row := entryRow{Name: e.Name, key: strings.ToLower(e.Name), Class: "unknown", Kind: "unknown", Size: "?", class: 1, Info: infoAddress(e)}
 	if t, ok := e.Metadata.LinkModified(); ok {
 		row.Modified, row.Stamp = t.UTC().Format(time.DateTime)[:16], t.Unix()
 	}
