@@ -35,6 +35,7 @@ async function refresh() {
     for (const row of fresh) box(row).checked = kept.has(nameOf(row));
     byID('count').textContent = page.getElementById('count').textContent;
     byID('empty').hidden = fresh.length > 0;
+    byID('columns').hidden = fresh.length === 0;
     drawn();
   }).catch((e) => say(e.message)).finally(() => {
     refreshing = null;
