@@ -29,7 +29,7 @@ func clientOf(servers grid.Servers) *lafs.Client {
 		Uploader:   immutable.NewUploader(immutable.UploaderConfig{Servers: servers, Pool: pool, Budget: budget, Lease: lease}),
 		Downloader: immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: pool, Budget: budget}),
 		Mutable:    mutable.New(mutable.Config{Servers: servers, Pool: pool, Budget: budget, Lease: lease}),
-		Pool:       pool, Budget: budget,
+		Pool:       pool,
 	})
 }
 

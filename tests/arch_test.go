@@ -57,6 +57,7 @@ var nevers = []never{
 	{"lafs", "storage/disk", "nothing above the storage contract may assume a local disk"},
 	{"lafs/immutable", "lafs/mutable", "they meet in lafs"},
 	{"lafs/mutable", "lafs/immutable", "they meet in lafs"},
+	{"lafs/immutable/layout", "lafs/grid", "a share is bytes: how it is read says nothing of where it comes from, so that tools read share files by it"},
 	{"lafs/mutable/layout", "lafs/grid", "a share is bytes: how it is read says nothing of where it comes from, so that tools read share files by it"},
 	{"lafs/dirnode", "lafs/grid", "a directory is a table: pack, unpack and pure edits, without a network"},
 	{"lafs/dirnode", "lafs/immutable", "a directory is a table: pack, unpack and pure edits, without a network"},

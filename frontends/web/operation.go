@@ -27,9 +27,12 @@ func (s *Server) startOperation(p *post, kind string) error {
 	if err != nil {
 		return err
 	}
-	s.operations.start(handle, kind, d.Cap(), retain, func(ctx context.Context, visit func(lafs.Visit) error) error {
+	err = s.operations.start(handle, kind, d.Cap(), retain, func(ctx context.Context, visit func(lafs.Visit) error) error {
 		return s.store.Walk(ctx, d.Cap(), visit)
 	})
+	if err != nil {
+		return err
+	}
 	target := "/operations/" + url.PathEscape(handle)
 	if output := p.get("output"); output != "" {
 		target += "?output=" + url.QueryEscape(output)

@@ -76,6 +76,9 @@ func (o *op) decryptKey(ctx context.Context, x *sighting) (*layout.PrivateKey, e
 	if perr := o.m.c.Pool.Do(ctx, func() { key, err = layout.DecryptPrivateKey(o.f.open().write.Key(), got[0]) }); perr != nil {
 		return nil, perr
 	}
+	if err == nil && key.Public().Fingerprint() != o.f.key.fingerprint {
+		err = &layout.CorruptError{Part: layout.PartPrivateKey, Reason: "it does not belong to the public key"}
+	}
 	if c, ok := err.(*layout.CorruptError); ok {
 		return nil, o.blame(limited, x, c)
 	}
@@ -100,10 +103,10 @@ func (o *op) contentsOnce(ctx context.Context, b *basis, limit int64) (old []byt
 	var keyErr error
 	var fetching sync.WaitGroup
 	fetching.Go(func() { key, keyErr = o.private(ctx, b.v) })
-	if c := o.m.recall(o.p); c.kept && c.prefix == b.v.prefix && int64(len(c.contents)) <= limit {
-		old = c.contents
+	if c := o.m.recall(o.p); c.kept && c.prefix == b.v.prefix && c.size <= limit {
+		old = c.contents()
 	} else {
-		old, err = o.whole(ctx, b.s, b.v, limit)
+		old, err = o.whole(ctx, b.s, b.v, limit, o.memory)
 	}
 	fetching.Wait()
 	if err == nil {

@@ -25,6 +25,11 @@ func (p *publication) take(o outcome) {
 		p.unsure = p.unsure || !refused(o.err)
 		p.lost = p.lost || o.known || !refused(o.err)
 		p.load[id] -= len(o.shares)
+		for num, x := range o.shares {
+			if x != nil {
+				p.behind[num] = true
+			}
+		}
 		return
 	}
 	if !o.result.Wrote && !p.tookBefore(o) || p.surprising(o) {

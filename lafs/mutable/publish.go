@@ -34,6 +34,7 @@ type publication struct {
 	lost    bool // a server with known shares did not take the new ones
 	strange []*grid.Server
 	largest int64
+	behind  map[storage.ShareNum]bool // of an older version, on servers that did not take the new one, or nobody knows where
 }
 
 // A target is what one server is to take.
@@ -50,6 +51,7 @@ func (o *op) publish(ctx context.Context, s *Servermap, key *layout.PrivateKey, 
 	p := &publication{
 		o: o, s: s, key: key, e: e, inPlace: inPlace, load: make(map[grid.ServerID]int),
 		failed: make(map[grid.ServerID]error), placed: make(map[storage.ShareNum][]*grid.Server),
+		behind: make(map[storage.ShareNum]bool),
 	}
 	if err := p.sign(ctx); err != nil {
 		return layout.Prefix{}, err
@@ -85,8 +87,14 @@ func (p *publication) sign(ctx context.Context) error {
 
 func (p *publication) run(ctx context.Context) error {
 	targets := p.known()
+	homeless := p.homeless()
+	if len(targets) > 0 {
+		for _, num := range homeless {
+			p.behind[num] = true
+		}
+	}
 	if !p.inPlace {
-		p.place(targets, p.homeless(), storage.MaxShares)
+		p.place(targets, homeless, storage.MaxShares)
 	}
 	for round := 0; len(targets) > 0; round++ {
 		if err := p.send(ctx, targets); err != nil {
@@ -274,6 +282,10 @@ func (p *publication) conclude() error {
 	}
 	if placed < v.Total {
 		p.o.m.c.Log.Warn("not all shares found a place", "index", p.o.f.key.index.Abbrev(), "version", v, "placed", placed, "total", v.Total)
+	}
+	if len(p.behind) >= v.Needed {
+		p.o.m.c.Log.Warn("servers without the new version may have enough shares of an older one",
+			"index", p.o.f.key.index.Abbrev(), "version", v, "shares", len(p.behind))
 	}
 	p.o.p.saw(p.parts.Prefix)
 	if !p.lost {

@@ -2,12 +2,15 @@ package interop_test
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
+	"slices"
 	"testing"
 )
 
-// TestMatrix stores files with a client of each maker and reads them with that of the other, over the servers, introducers
-// and protocols of each; then it kills servers down to the three that it takes, and reads again.
+// TestMatrix stores files with a client of each maker, which that of the other reads and, where they are mutable, changes, over the
+// servers, introducers and protocols of each; then it kills servers down to the three that it takes, and reads again.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	matrix(t, false)
@@ -15,10 +18,15 @@ func TestMatrix(t *testing.T) {
 
 // TestLongMatrix is the same with the full sizes everywhere.
 func TestLongMatrix(t *testing.T) {
+	needsLong(t)
+	matrix(t, true)
+}
+
+func needsLong(t *testing.T) {
+	t.Helper()
 	if os.Getenv("TAHOE_LONG") == "" {
 		t.Skip("full sizes: ./check -long runs this")
 	}
-	matrix(t, true)
 }
 
 func matrix(t *testing.T, long bool) {
@@ -30,6 +38,8 @@ func matrix(t *testing.T, long bool) {
 			for _, m := range makers {
 				t.Run("client="+string(m), func(t *testing.T) {
 					stored = append(stored, transfers(t, c.sizes(long), c, clients[m], clients[m.other()])...)
+					stored = append(stored, exchanges(t, c.slots(long), c, clients[m], clients[m.other()])...)
+					common(t, clients[m], clients[m.other()])
 				})
 			}
 		})
@@ -91,6 +101,22 @@ func transfers(t *testing.T, sizes []int, c cell, up, down *peer) []storedFile {
 		out = append(out, storedFile{c, up.maker, cap, data})
 	}
 	return out
+}
+
+// common has one client make a directory, in which both put things that the other finds.
+func common(t *testing.T, up, down *peer) {
+	dir := up.mkdir(t, "t=mkdir", nil)
+	data := content("shared", 100)
+	for _, p := range []*peer{up, down} {
+		p.do(t, http.MethodPut, "uri/"+dir+"/by-"+string(p.maker)+"/file", data)
+	}
+	for _, p := range []*peer{up, down} {
+		p.mustRead(t, dir+"/by-"+string(p.maker.other())+"/file", data)
+		kids := decode(t, p.do(t, http.MethodGet, "uri/"+dir+"?t=json", nil)).([]any)[1].(map[string]any)["children"].(map[string]any)
+		if got, want := fmt.Sprint(slices.Sorted(maps.Keys(kids))), "[by-original by-ours]"; got != want {
+			t.Errorf("the %s client lists %s, want %s", p.maker, got, want)
+		}
+	}
 }
 
 func (c cell) sizes(long bool) []int {

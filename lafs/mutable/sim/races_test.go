@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,12 +122,11 @@ func TestWriterMeetsArrivingVersion(t *testing.T) {
 // A's version is on two servers and done; B, who could not know it, got three. B gives way.
 func TestSurprisedWriterGivesWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		taken := map[int]bool{}
+		var taken [faultServers]atomic.Bool
 		w, fa, fb := race(t, func(server int) (time.Duration, error) {
-			if server < 3 || taken[server] {
+			if server < 3 || taken[server].Swap(true) {
 				return 0, errGone
 			}
-			taken[server] = true
 			return 0, nil
 		}, nil)
 		_, err := fa.Modify(t.Context(), 100, add(" A"))

@@ -82,6 +82,7 @@ type running struct {
 	uncheckable atomic.Bool  // the node does not know how to check
 	mu          sync.Mutex
 	counts      Counts
+	storing     map[string]chan struct{} // hashes of directories that are being stored
 }
 
 // The names in the directory that holds backups.
@@ -144,7 +145,7 @@ func newRunning(c Config) *running {
 	if c.Exclude == nil {
 		c.Exclude = &fnmatch.Set{}
 	}
-	b := &running{Config: c}
+	b := &running{Config: c, storing: map[string]chan struct{}{}}
 	b.total.Store(-1)
 	return b
 }

@@ -186,6 +186,19 @@ func TestAgain(t *testing.T) {
 	check(t, "times ignored", r, err, backup.Counts{FilesUploaded: files, DirectoriesReused: dirs})
 }
 
+// TestEqualDirectories has directories of equal contents stored once, also when they come at the same time.
+func TestEqualDirectories(t *testing.T) {
+	w := newWorld(t)
+	w.config.Parallel = 8
+	for i := range 30 {
+		w.write(map[string]string{fmt.Sprintf("%d/same/f", i): "f", fmt.Sprintf("%d/own", i): fmt.Sprint(i)})
+	}
+	r, err := w.run(t)
+	check(t, "first", r, err, backup.Counts{FilesUploaded: 60, DirectoriesCreated: 32, DirectoriesReused: 29})
+	r, err = w.run(t)
+	check(t, "second", r, err, backup.Counts{FilesReused: 60, DirectoriesReused: 61})
+}
+
 // TestMetadata has the numbers of files and directories kept.
 func TestMetadata(t *testing.T) {
 	w := newWorld(t)
@@ -344,7 +357,7 @@ func TestChanging(t *testing.T) {
 		var n atomic.Int64
 		w.grid.Hook = func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPut && r.FormValue("t") == "" && n.Add(1) <= c.changes {
-				must(os.WriteFile(filepath.Join(w.src, "log"), []byte(fmt.Sprint("line\nline", n.Load())), 0o666))
+				must(os.WriteFile(filepath.Join(w.src, "log"), fmt.Append(nil, "line\nline", n.Load()), 0o666))
 			}
 			return false
 		}
