@@ -130,6 +130,11 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 		return err
 	}
 	n.web = l
+	if files := n.settings.WebTLS; files != nil {
+		if l, err = n.secure(l, *files); err != nil {
+			return err
+		}
+	}
 	c := n.settings.Client
 	server := make(web.Config{
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),

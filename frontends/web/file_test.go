@@ -94,7 +94,7 @@ func TestGetFile(t *testing.T) {
 		{name: "json not modified", target: "/uri/" + uri + "?t=json", headers: []string{"If-None-Match", index + "-json"}, status: 304},
 		{name: "uri", target: "/uri/" + uri + "?t=uri", status: 200, body: uri, want: map[string]string{"Etag": index + "-uri"}},
 		{name: "readonly-uri", target: "/uri/" + uri + "?t=readonly-uri", status: 200, body: uri},
-		{name: "info", target: "/uri/" + uri + "?t=info", status: 501, body: "pages about a file (t=info) are not supported by this version yet\n"},
+		{name: "info", target: "/uri/" + uri + "?t=info", status: 200, want: map[string]string{"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"}},
 		{name: "bad t", target: "/uri/" + uri + "?t=zzz", status: 400, body: "GET file: bad t=zzz\n"},
 		{name: "child of a file", target: "/uri/" + uri + "/a", status: 400, body: "Files have no children named 'a'\n"},
 		{name: "empty part", target: "/uri/" + uri + "//a", status: 400, body: "The webapi does not allow empty pathname components, i.e. a double slash\n"},

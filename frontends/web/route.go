@@ -186,6 +186,6 @@ func queryText(r *http.Request) string {
 }
 
 // words are the values of t= that the web API has.
-var words = strings.Fields(`json uri readonly-uri info rename-form status cancel openmetrics
+var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
 	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest`)

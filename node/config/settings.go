@@ -11,6 +11,7 @@ import (
 type Settings struct {
 	Nickname  string
 	Web       *Endpoint // nil: no web port
+	WebTLS    *TLSFiles // nil: the web port is for HTTP; else for HTTPS
 	WebStatic string
 	TempDir   string
 	Tub       Tub
@@ -81,8 +82,8 @@ func (f *File) Settings(dir string) (Settings, error) {
 		Storage:   v.storage(),
 	}
 	if port := v.text("node", "web.port", ""); port != "" {
-		e, _ := ParseEndpoint(port) // checked
-		s.Web = &e
+		e, files, _ := ParseWebEndpoint(port) // checked
+		s.Web, s.WebTLS = &e, v.tlsFiles(files)
 	}
 	for _, step := range []func(*Settings) error{v.tub, v.connections, v.shares, v.leases, v.refused} {
 		if err := step(&s); err != nil {
@@ -131,6 +132,11 @@ func (v values) path(section, key, fallback string) string {
 	if p == "" {
 		p = fallback
 	}
+	return v.expand(p)
+}
+
+// expand makes a path absolute: what a tilde begins is in the user's home, all else in the node's directory.
+func (v values) expand(p string) string {
 	if rest, ok := strings.CutPrefix(p, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
 		if home, err := os.UserHomeDir(); err == nil {
 			p = home + rest
