@@ -67,6 +67,7 @@ type candidate struct {
 	known   bool // it has answered
 	holds   []int
 	refused []int // shares that it gave no room for
+	spoiled []int // shares that it says it holds, and that are no good
 	writers map[int]storage.Writer
 	err     error // why it is of no use, or of less
 	dead    bool  // it has failed
