@@ -204,7 +204,7 @@ func TestCheckTable(t *testing.T) {
 		{name: "dead server", servers: 10, damage: func(w *world) { w.faulty[3].Stop() }, plain: 9, good: 9, happy: 9, written: 1},
 		{name: "hung server", servers: 10, damage: func(w *world) { w.faulty[3].Add(storagetest.HangAll(storagetest.OpAny)) }, plain: 9, good: 9, happy: 9, written: 1},
 		{name: "server that hangs in reads", servers: 10, damage: func(w *world) {
-			w.faulty[3].Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpRead}, Effect: storagetest.Stall(70_000)})
+			w.faulty[3].Add(storagetest.Fault{When: storagetest.When{Op: storagetest.OpRead}, Effect: storagetest.Stall(1000)})
 		}, plain: 10, good: 9, happy: 9, written: 1},
 		{name: "one missing, and servers that take nothing", servers: 10, damage: func(w *world) {
 			w.mems[3].Remove(i, 3)
