@@ -27,7 +27,9 @@ func verifyCap(t testing.TB, c caps.CHK) caps.CHKVerify {
 	return v.(caps.CHKVerify)
 }
 
-func testLease(i storage.Index, tub [20]byte) storage.LeaseSecrets { return taghash.Lease([]byte("master"), i, tub) }
+func testLease(i storage.Index, tub [20]byte) storage.LeaseSecrets {
+	return taghash.Lease([]byte("master"), i, tub)
+}
 
 func (w *world) checker() *immutable.Checker {
 	return immutable.NewChecker(immutable.CheckerConfig{
