@@ -36,6 +36,9 @@ func TestReadme(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "README.md"), readme, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.CopyFS(filepath.Join(dir, "docs"), os.DirFS("../docs")); err != nil {
+		t.Fatal(err)
+	}
 	ran := 0
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(readme, -1) {
 		for line := range strings.Lines(string(block[1])) {
@@ -44,7 +47,7 @@ func TestReadme(t *testing.T) {
 			ran++
 		}
 	}
-	const want = 8
+	const want = 12
 	if ran != want {
 		t.Errorf("the README has %d lines of shell, and this test knows %d", ran, want)
 	}

@@ -126,18 +126,19 @@ func readLines(path string) ([]string, error) {
 
 // backupResult is what `tahoe backup --json` prints. It is only ever extended.
 type backupResult struct {
-	URI                string  `json:"uri"`
-	Archive            string  `json:"archive"`
-	FilesUploaded      int64   `json:"files-uploaded"`
-	FilesReused        int64   `json:"files-reused"`
-	FilesSkipped       int64   `json:"files-skipped"`
-	FilesChecked       int64   `json:"files-checked"`
-	DirectoriesCreated int64   `json:"directories-created"`
-	DirectoriesReused  int64   `json:"directories-reused"`
-	DirectoriesSkipped int64   `json:"directories-skipped"`
-	DirectoriesChecked int64   `json:"directories-checked"`
-	Bytes              int64   `json:"bytes-uploaded"`
-	Elapsed            float64 `json:"elapsed"` // seconds
+	URI                string   `json:"uri"`
+	Archive            string   `json:"archive"`
+	FilesUploaded      int64    `json:"files-uploaded"`
+	FilesReused        int64    `json:"files-reused"`
+	FilesSkipped       int64    `json:"files-skipped"`
+	FilesChecked       int64    `json:"files-checked"`
+	DirectoriesCreated int64    `json:"directories-created"`
+	DirectoriesReused  int64    `json:"directories-reused"`
+	DirectoriesSkipped int64    `json:"directories-skipped"`
+	DirectoriesChecked int64    `json:"directories-checked"`
+	Bytes              int64    `json:"bytes-uploaded"`
+	Elapsed            float64  `json:"elapsed"`            // seconds
+	Warnings           []string `json:"warnings,omitempty"` // the first thousand
 }
 
 func backUp(ctx context.Context, e *Env, f backupFlags, r *remote, args []string) error {
@@ -164,7 +165,10 @@ func backUp(ctx context.Context, e *Env, f backupFlags, r *remote, args []string
 		Gateway: r, DB: db, Parallel: f.parallel, Exclude: exclude, IgnoreTimes: f.ignoreTimes, Tally: count,
 		Warn: func(text string) { meter.line(e.Stderr, text) },
 	}
-	if !f.json {
+	var warnings warningList
+	if f.json {
+		c.Warn = warnings.add
+	} else {
 		f.narrate(e, &c, meter, begin)
 	}
 	result, err := backup.Run(ctx, c, from, to)
@@ -172,13 +176,29 @@ func backUp(ctx context.Context, e *Env, f backupFlags, r *remote, args []string
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	if err := f.tell(e, result, time.Since(begin)); err != nil {
+	if err := f.tell(e, result, warnings.lines, time.Since(begin)); err != nil {
 		return err
 	}
 	if n := result.FilesSkipped + result.DirectoriesSkipped; n > 0 {
 		return &codedError{codeSkipped, fmt.Errorf("the backup was made without %d files or directories, which are named above", n)}
 	}
 	return nil
+}
+
+// A warningList keeps what --json says at the end.
+type warningList struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+const maxWarnings = 1000
+
+func (l *warningList) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lines) < maxWarnings {
+		l.lines = append(l.lines, line)
+	}
 }
 
 // backupSource is the absolute path of a directory that can be read.
@@ -244,13 +264,13 @@ func narration(what, path string) string {
 	return what + " '" + path + "'"
 }
 
-func (f *backupFlags) tell(e *Env, r backup.Result, took time.Duration) error {
+func (f *backupFlags) tell(e *Env, r backup.Result, warnings []string, took time.Duration) error {
 	if f.json {
 		return printJSON(e.Stdout, backupResult{
 			URI: r.Cap, Archive: r.Archive,
 			FilesUploaded: r.FilesUploaded, FilesReused: r.FilesReused, FilesSkipped: r.FilesSkipped, FilesChecked: r.FilesChecked,
 			DirectoriesCreated: r.DirectoriesCreated, DirectoriesReused: r.DirectoriesReused, DirectoriesSkipped: r.DirectoriesSkipped,
-			DirectoriesChecked: r.DirectoriesChecked, Bytes: r.Bytes, Elapsed: took.Seconds(),
+			DirectoriesChecked: r.DirectoriesChecked, Bytes: r.Bytes, Elapsed: took.Seconds(), Warnings: warnings,
 		})
 	}
 	text := fmt.Sprintf(" %d files uploaded (%d reused), %d files skipped, %d directories created (%d reused), %d directories skipped\n",

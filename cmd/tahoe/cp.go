@@ -128,7 +128,9 @@ func cp(ctx context.Context, e *Env, f cpFlags, r *remote, args []string) error 
 	meter := newFilesMeter(e, count, f.noProgress)
 	c := copier.Config{
 		Gateway: r, Parallel: f.parallel, Recursive: f.recursive, CapsOnly: f.capsOnly, Tally: count,
-		Warn: func(text string) { meter.line(e.Stderr, text) },
+	}
+	if !f.json { // which says them at the end
+		c.Warn = func(text string) { meter.line(e.Stderr, text) }
 	}
 	if f.verbose {
 		c.Note = func(what, path string) { meter.line(e.Stderr, what+" "+path) }

@@ -39,8 +39,9 @@ const codesText = `0    everything was done that was asked for
 130  interrupted
 255  a new node was to be made in a directory that holds something
 
-Three commands use 2 for more, as the original does:
+Some commands use 2 for more, as the original does:
 
+backup  the backup is there, but something was left out, with a WARNING
 ls      there is nothing of that name
 mv      the new name is there, and the old one could not be removed
 status  the node did not answer`

@@ -66,7 +66,7 @@ func ls(ctx context.Context, e *Env, f remoteFlags, r *remote, o report.ListOpti
 		}
 	}
 	if slices.ContainsFunc(children, func(c wapi.Child) bool { return c.Kind == wapi.KindUnknown }) {
-		fmt.Fprintln(e.Stderr, "\nThis listing included unknown objects. Using a webapi server that supports\na later version of Tahoe may help.")
+		fmt.Fprintln(e.Stderr, "What is marked ? is of a kind that this node does not know; a node of a later version may.")
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func strongest(c lafs.Child) string {
 // list reads a directory.
 func (s *Server) list(ctx context.Context, d *lafs.Directory) (*lafs.Listing, error) {
 	t := s.history.retrieve(d.Cap())
-	l, err := d.List(ctx)
+	l, err := s.readings.list(ctx, d)
 	if err == nil {
 		t.sized(l.Size())
 	}

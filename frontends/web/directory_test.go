@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -394,5 +395,24 @@ func TestProhibited(t *testing.T) {
 		{request: "HEAD /uri/{CHK}", status: 403},
 		{request: "GET /uri/{CHK}?t=json", status: 403},
 		{request: "GET /file/{CHK}/x", status: 403},
+	})
+}
+
+// A noRoom takes no files.
+type noRoom struct{ web.Store }
+
+func (noRoom) Put(context.Context, io.Reader, lafs.PutOptions) (lafs.PutResult, error) {
+	return lafs.PutResult{}, unhappy()
+}
+
+// A file that cannot be stored leaves no trace in directories: none is made for it.
+func TestFailedPutMakesNoDirectories(t *testing.T) {
+	store := newClient(t)
+	w := &world{rig: &rig{Server: web.New(noRoom{store}, gridOf{}, web.Config{})}, caps: map[string]string{}}
+	w.run(t, []step{
+		{request: "PUT /uri?t=mkdir", save: "D"},
+		{request: "PUT /uri/{D}/a/b/c", body: "x", status: 500, header: "Tahoe-Error: not-enough-servers"},
+		{request: "POST /uri/{D}/a/b/c?t=upload", form: []string{"file@x", "x"}, status: 500},
+		{request: "GET /uri/{D}/a", status: 404},
 	})
 }

@@ -1,5 +1,15 @@
 package web
 
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+
+	"tahoe/lafs"
+	"tahoe/lafs/mutable"
+)
+
 // The parsers, for fuzzing.
 var (
 	RangeOf = rangeOf
@@ -18,3 +28,35 @@ func ParseRoute(escaped string) (shape, cap string, names []string, err error) {
 
 // MediaType is the type and the encoding that a name stands for.
 func MediaType(name string) (kind, encoding string) { return parseTypes(typesText).of(name) }
+
+// Directories that are being read, or wait for it.
+func (s *Server) DirectoriesInReading() int {
+	s.readings.mu.Lock()
+	defer s.readings.mu.Unlock()
+	return len(s.readings.lines)
+}
+
+// Relayed is a JSON value as answers hold it: laid out, and on one line.
+func Relayed(json []byte) (laidOut, flat []byte) {
+	p, q := printer{}, printer{flat: true}
+	p.raw(json)
+	q.raw(json)
+	return p.b, q.b
+}
+
+// Quoted is a text as answers hold it.
+func Quoted(s string) []byte {
+	var p printer
+	p.text(s)
+	return p.b
+}
+
+// DecodeChildren reads children from JSON.
+func DecodeChildren(b []byte) ([]lafs.NewChild, error) {
+	return decodeChildren(json.NewDecoder(bytes.NewReader(b)))
+}
+
+// ReadVersion reads a mutable file, of which a version is known.
+func ReadVersion(ctx context.Context, f *lafs.MutableFile, v mutable.Version, w io.Writer) error {
+	return versionFile{f, v}.Read(ctx, 0, v.Size, w)
+}

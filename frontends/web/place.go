@@ -58,22 +58,33 @@ func (s *Server) find(r *http.Request, rt route, more ...string) (*place, error)
 
 // findChild finds the directory and the entry of the last name.
 func (s *Server) findChild(ctx context.Context, p *place) error {
-	dir, err := s.store.LookupDirectory(ctx, p.root, p.names[:len(p.names)-1])
-	if errors.Is(err, lafs.ErrNoChild) {
-		p.entry.Name = missingName(err)
-		return nil
+	e := lafs.Entry{Child: lafs.ChildOf(p.root)}
+	for i, name := range p.names {
+		if k := e.Kind(); k != lafs.KindDirectory {
+			return &lafs.NotDirectoryError{Name: e.Name, Kind: k}
+		}
+		dir, err := s.store.OpenDirectory(e.Cap())
+		if err != nil {
+			return err
+		}
+		if i == len(p.names)-1 {
+			p.dir = dir
+		}
+		l, err := s.readings.list(ctx, dir)
+		if err != nil {
+			return err
+		}
+		e, err = l.Get(name)
+		if errors.Is(err, lafs.ErrNoChild) {
+			p.entry.Name = missingName(err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	p.dir = dir
-	p.entry, err = dir.Get(ctx, p.name())
-	if errors.Is(err, lafs.ErrNoChild) {
-		p.entry.Name = p.name()
-		return nil
-	}
-	p.found = err == nil
-	return err
+	p.entry, p.found = e, true
+	return nil
 }
 
 func missingName(err error) string {

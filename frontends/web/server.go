@@ -61,6 +61,7 @@ type Server struct {
 
 	history    *history
 	operations *operations
+	readings   readings
 }
 
 // New makes a server of the files in store and of the grid that they are on.

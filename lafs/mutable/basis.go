@@ -103,7 +103,7 @@ func (o *op) contentsOnce(ctx context.Context, b *basis, limit int64) (old []byt
 	if c := o.m.recall(o.p); c.kept && c.prefix == b.v.prefix && int64(len(c.contents)) <= limit {
 		old = c.contents
 	} else {
-		old, err = o.whole(ctx, b.s, b.v, limit)
+		old, err = o.whole(ctx, b.s, b.v, limit, o.memory)
 	}
 	fetching.Wait()
 	if err == nil {

@@ -47,18 +47,32 @@ func (f *File) Check(ctx context.Context, o health.Options) (*health.Result, err
 
 // inspect surveys as the options say. What does not verify is bad in the map.
 func (o *op) inspect(ctx context.Context, opts health.Options) (*Servermap, error) {
-	leave, err := o.p.gate.pass(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
 	var leasing sync.WaitGroup
 	defer leasing.Wait()
 	if opts.AddLease {
 		leasing.Go(func() { o.addLeases(ctx) })
 	}
+	defer func() { o.spare.giveBack() }()
+	for {
+		s, err := o.inspectOnce(ctx, opts.Verify)
+		n, ok := err.(needMemory)
+		if !ok {
+			return s, err
+		}
+		if err := o.reserve(ctx, int64(n)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (o *op) inspectOnce(ctx context.Context, verify bool) (*Servermap, error) {
+	leave, err := o.p.gate.pass(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	s, err := o.survey(ctx, ModeCheck)
-	if err == nil && opts.Verify {
+	if err == nil && verify {
 		err = o.verifyBest(ctx, s)
 	}
 	return s, err
@@ -113,7 +127,12 @@ func (o *op) verifyBest(ctx context.Context, s *Servermap) error {
 	for _, copies := range v.seen {
 		all = append(all, copies...)
 	}
-	each(all, maxVerified, func(x *sighting) {
+	lanes, release, err := r.lanes(ctx, len(all))
+	if err != nil {
+		return err
+	}
+	defer release()
+	each(all, lanes, func(x *sighting) {
 		if err := r.verifyAll(ctx, x); err != nil && ctx.Err() == nil {
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -123,6 +142,36 @@ func (o *op) verifyBest(ctx context.Context, s *Servermap) error {
 	return context.Cause(ctx)
 }
 
+// verifyBatch is how much of a share is read at once.
+const verifyBatch = 256 << 10
+
+// lanes is how many of so many shares are read at the same time: as many as there is memory for at this moment. release gives it back.
+func (r *retrieval) lanes(ctx context.Context, shares int) (n int, release func(), err error) {
+	need := int64(r.verifyStep())*(r.g.BlockSize+r.g.SaltSize()) + 4*r.g.TreeSize() + eager
+	first, err := r.o.memoryInside(ctx, need)
+	if err != nil {
+		return 0, nil, err
+	}
+	releases := []func(){first}
+	for len(releases) < min(maxVerified, shares) {
+		more, ok := r.o.budget(need).TryAcquire(need)
+		if !ok {
+			break
+		}
+		releases = append(releases, more)
+	}
+	return len(releases), func() {
+		for _, release := range releases {
+			release()
+		}
+	}, nil
+}
+
+// verifyStep is how many blocks of a share are read at once.
+func (r *retrieval) verifyStep() int {
+	return min(max(int(verifyBatch/max(r.g.BlockSize, 1)), 1), max(r.g.Segments, 1))
+}
+
 // verifyAll verifies one share from end to end, a batch of its blocks in memory at a time.
 func (r *retrieval) verifyAll(ctx context.Context, x *sighting) error {
 	defer func() {
@@ -130,13 +179,7 @@ func (r *retrieval) verifyAll(ctx context.Context, x *sighting) error {
 		defer r.o.mu.Unlock()
 		delete(r.trees, x)
 	}()
-	step := max(int(batchBytes/max(r.g.BlockSize, 1)), 1)
-	most := int64(min(step, max(r.g.Segments, 1)))*(r.g.BlockSize+r.g.SaltSize()) + 2*r.g.TreeSize()
-	release, err := r.o.memory(ctx, most)
-	if err != nil {
-		return err
-	}
-	defer release()
+	step := r.verifyStep()
 	if err := r.verifyKeys(ctx, x); err != nil {
 		return err
 	}

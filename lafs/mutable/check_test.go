@@ -127,10 +127,10 @@ func TestRepairTable(t *testing.T) {
 		{"too few", func(w *world, f *mutable.File) { w.loseBut(f, 2) }, false, outcome{good: 2, lost: 1, err: &mutable.NotEnoughSharesError{}}},
 		{"none", func(w *world, f *mutable.File) { w.loseBut(f, 0) }, false, outcome{err: &mutable.NotEnoughSharesError{}}},
 		{"three servers with an old version", func(w *world, f *mutable.File) {
-			w.without(f, 3, func(g *mutable.File) { overwrite(w.t, g, random(2, 1000)) })
+			w.without(f, 3, func(g *mutable.File) { replaceAll(w.t, g, random(2, 1000)) })
 		}, false, outcome{good: 10, wrong: 3, versions: 2, placed: 3, seqnum: 2}},
 		{"two servers with an old version", func(w *world, f *mutable.File) {
-			w.without(f, 2, func(g *mutable.File) { overwrite(w.t, g, random(2, 1000)) })
+			w.without(f, 2, func(g *mutable.File) { replaceAll(w.t, g, random(2, 1000)) })
 		}, false, outcome{good: 10, wrong: 2, versions: 1, lost: 1, placed: 2, seqnum: 2}},
 		{"a newer version that is lost", func(w *world, f *mutable.File) { w.loseNewer(f) }, false,
 			outcome{good: 8, wrong: 2, versions: 1, lost: 1, err: mutable.ErrNewerVersion}},
@@ -186,7 +186,7 @@ func TestRepairTable(t *testing.T) {
 						t.Errorf("afterwards: got %+v", r)
 					}
 					// The places are the writers': nothing keeps them from the next version.
-					overwrite(t, w.same(w.files(), f), random(3, 500))
+					replaceAll(t, w.same(w.files(), f), random(3, 500))
 					wantContents(t, w.same(w.files(), f), random(3, 500))
 				})
 			})
@@ -233,7 +233,7 @@ func TestCheckAddsLeases(t *testing.T) {
 	}
 }
 
-func overwrite(t testing.TB, f *mutable.File, b []byte) {
+func replaceAll(t testing.TB, f *mutable.File, b []byte) {
 	t.Helper()
 	_, err := f.Modify(t.Context(), 1<<20, func([]byte) ([]byte, error) { return b, nil })
 	must(t, err)
@@ -268,7 +268,7 @@ func (w *world) without(f *mutable.File, n int, do func(*mutable.File)) {
 // loseNewer has a new version, of which all but two shares go back to what they were.
 func (w *world) loseNewer(f *mutable.File) {
 	old := w.snapshot(f)
-	overwrite(w.t, w.same(w.files(), f), random(2, 1000))
+	replaceAll(w.t, w.same(w.files(), f), random(2, 1000))
 	for n := storage.ShareNum(2); n < 10; n++ {
 		w.restore(f, n, old[n])
 	}
@@ -277,12 +277,12 @@ func (w *world) loseNewer(f *mutable.File) {
 // fork has two new versions with the same number, of five shares each.
 func (w *world) fork(f *mutable.File) {
 	old := w.snapshot(f)
-	overwrite(w.t, w.same(w.files(), f), random(2, 1000))
+	replaceAll(w.t, w.same(w.files(), f), random(2, 1000))
 	first := w.snapshot(f)
 	for n := range storage.ShareNum(10) {
 		w.restore(f, n, old[n])
 	}
-	overwrite(w.t, w.same(w.files(), f), random(3, 1000))
+	replaceAll(w.t, w.same(w.files(), f), random(3, 1000))
 	for n := range storage.ShareNum(5) {
 		w.restore(f, n, first[n])
 	}

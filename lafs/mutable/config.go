@@ -38,7 +38,7 @@ type Config struct {
 	Budget   *reactor.Budget // bounds the memory of all transfers together; DefaultBudget bytes of its own
 	Encoding Encoding        // of new files; DefaultEncoding
 	Keys     *KeyPool        // for new files; one without keys made ahead
-	Clock    reactor.Clock   // for the pauses of Modify; the system's
+	Clock    reactor.Clock   // for the pauses of writers, and to see who keeps others waiting; the system's
 	Log      *slog.Logger    // discards
 	SpoolDir string          // for sources of large files; the system's folder for temporary files
 

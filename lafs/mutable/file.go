@@ -91,6 +91,7 @@ type op struct {
 	leave    func()
 	outer    context.Context // for what has to be done although the operation is cut short
 	advisers sync.WaitGroup
+	spare    reservation // of who runs the operation
 
 	mu        sync.Mutex // guards what follows, and what sightings say of themselves
 	bad       map[shareID]badShare

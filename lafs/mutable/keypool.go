@@ -14,13 +14,13 @@ import (
 // time. It is a reactor.Service; while it does not run, Get makes keys itself.
 type KeyPool struct {
 	ready chan *rsa.PrivateKey
-	pool  *reactor.Pool
+	pool  *reactor.Pool // of keys alone
 }
 
-// NewKeyPool makes a pool that keeps up to size keys. They are made in pool, one at a time, where they take turns with
-// other processor work.
+// NewKeyPool makes a pool that keeps up to size keys, which Run makes one at a time. No more are made at once than pool has
+// slots. They take none of these: a key takes a hundred times as long as other processor work, which would wait for it.
 func NewKeyPool(size int, pool *reactor.Pool) *KeyPool {
-	return &KeyPool{ready: make(chan *rsa.PrivateKey, max(size, 0)), pool: pool}
+	return &KeyPool{ready: make(chan *rsa.PrivateKey, max(size, 0)), pool: reactor.NewPool(pool.Slots())}
 }
 
 // Get takes a key that is ready, or makes one. It does not wait for Run.

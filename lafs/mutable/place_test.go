@@ -117,3 +117,16 @@ func TestKeyPool(t *testing.T) {
 		t.Error("Get makes keys after its context's end")
 	}
 }
+
+// Keys take long to make: other processor work does not wait for them, nor they for it.
+func TestKeysTakeNoSlots(t *testing.T) {
+	pool := reactor.NewPool(1)
+	p := mutable.NewKeyPool(0, pool)
+	must(t, pool.Do(t.Context(), func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if _, err := p.Get(ctx); err != nil {
+			t.Errorf("while the only slot was taken: %v", err)
+		}
+	}))
+}

@@ -3,12 +3,9 @@ package mutable
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
@@ -16,13 +13,8 @@ import (
 	"tahoe/storage"
 )
 
-const (
-	// resends is how often shares that found no place are offered to other servers.
-	resends = 2
-
-	// leastWriteRate is how many bytes a second a server has to take, on top of Config.WriteTimeout.
-	leastWriteRate = 32 << 10
-)
+// resends is how often shares that found no place are offered to other servers.
+const resends = 2
 
 // A publication puts a new version on the servers: it changes all shares that are known, and places those that nobody has. It
 // belongs to one goroutine.
@@ -42,7 +34,8 @@ type publication struct {
 	lost    bool // a server with known shares did not take the new ones
 	strange []*grid.Server
 	largest int64
-	took    int // shares that servers took
+	took    int                       // shares that servers took
+	behind  map[storage.ShareNum]bool // of an older version, on servers that did not take the new one, or nobody knows where
 }
 
 // A target is what one server is to take.
@@ -50,13 +43,6 @@ type target struct {
 	server *grid.Server
 	shares map[storage.ShareNum]*sighting // what is known to be there instead; nil: nothing
 	known  bool                           // the server has shares, or had
-}
-
-// An outcome is what came of it.
-type outcome struct {
-	*target
-	result storage.SlotResult
-	err    error
 }
 
 // publish writes e as the version that follows all others that are known. Only one at a time does it on a file, while nobody
@@ -81,6 +67,7 @@ func (o *op) publication(s *Servermap, write [16]byte, e *encoded) *publication 
 	return &publication{
 		o: o, s: s, write: func() [16]byte { return write }, e: e, load: make(map[grid.ServerID]int),
 		failed: make(map[grid.ServerID]error), placed: make(map[storage.ShareNum][]*grid.Server),
+		behind: make(map[storage.ShareNum]bool),
 	}
 }
 
@@ -106,8 +93,14 @@ func (p *publication) sign(ctx context.Context, key *layout.PrivateKey) error {
 
 func (p *publication) run(ctx context.Context) error {
 	targets := p.known()
+	homeless := p.homeless()
+	if len(targets) > 0 {
+		for _, num := range homeless {
+			p.behind[num] = true
+		}
+	}
 	if !p.inPlace {
-		p.place(targets, p.homeless(), storage.MaxShares)
+		p.place(targets, homeless, storage.MaxShares)
 	}
 	return p.deliver(ctx, targets)
 }
@@ -280,91 +273,6 @@ func (p *publication) shareWrites(num storage.ShareNum) ([]storage.Write, int64,
 	}, h.ShareSize(), nil
 }
 
-// take judges what a server did.
-func (p *publication) take(o outcome) {
-	id := o.server.ID()
-	if o.err == nil && p.contradictory(o) {
-		o.err = errContradictory
-	}
-	if o.err != nil {
-		p.failed[id] = o.err
-		p.unsure = p.unsure || !refused(o.err)
-		p.lost = p.lost || o.known || !refused(o.err)
-		p.load[id] -= len(o.shares)
-		return
-	}
-	if !o.result.Wrote && !p.tookBefore(o) || p.surprising(o) {
-		p.strange = append(p.strange, o.server)
-	}
-	if o.result.Wrote || p.tookBefore(o) {
-		p.took += len(o.shares)
-		for num := range o.shares {
-			p.placed[num] = append(p.placed[num], o.server)
-		}
-	}
-}
-
-// refused says whether an error means that nothing was written.
-func refused(err error) bool {
-	for _, no := range []error{
-		errContradictory,
-		storage.ErrBadSecret, storage.ErrNoSpace, storage.ErrReadOnly, storage.ErrTooLarge, storage.ErrMalformed, storage.ErrConflict,
-		storage.ErrRange,
-	} {
-		if errors.Is(err, no) {
-			return true
-		}
-	}
-	return false
-}
-
-// tookBefore says whether the server has all that it was offered already: an answer was lost on its way, and the request made
-// again.
-func (p *publication) tookBefore(o outcome) bool {
-	for num := range o.shares {
-		if values := o.result.Data[num]; len(values) != 1 || !bytes.HasPrefix(values[0], p.check) {
-			return false
-		}
-	}
-	return true
-}
-
-// contradictory says whether a server refused a write although it shows just what the write tests for. That is no sign of another
-// writer, but of a server that does not show what it has.
-func (p *publication) contradictory(o outcome) bool {
-	if o.result.Wrote || p.surprising(o) {
-		return false
-	}
-	for num, x := range o.shares {
-		values := o.result.Data[num]
-		if x == nil || len(x.check) == 0 {
-			if len(values) > 0 && len(values[0]) > 0 {
-				return false
-			}
-			continue
-		}
-		if len(values) != 1 || !bytes.HasPrefix(values[0], x.check) {
-			return false
-		}
-	}
-	return true
-}
-
-// surprising says whether the server has another share of a version that is neither the new one nor what was known to be there.
-func (p *publication) surprising(o outcome) bool {
-	known := p.s.answers[o.server.ID()]
-	for num, values := range o.result.Data {
-		if _, offered := o.shares[num]; offered || len(values) != 1 || bytes.HasPrefix(values[0], p.check) {
-			continue
-		}
-		if known != nil && known.shares[num] != nil && bytes.HasPrefix(values[0], known.shares[num].check) {
-			continue
-		}
-		return true
-	}
-	return false
-}
-
 // conclude says whether the version is written, and remembers where.
 func (p *publication) conclude() error {
 	v := versionOf(p.parts.Prefix)
@@ -385,6 +293,10 @@ func (p *publication) conclude() error {
 	}
 	if placed < v.Total {
 		p.o.m.c.Log.Warn("not all shares found a place", "index", p.o.f.key.index.Abbrev(), "version", v, "placed", placed, "total", v.Total)
+	}
+	if len(p.behind) >= v.Needed {
+		p.o.m.c.Log.Warn("servers without the new version may have enough shares of an older one",
+			"index", p.o.f.key.index.Abbrev(), "version", v, "shares", len(p.behind))
 	}
 	p.o.p.saw(p.parts.Prefix)
 	if !p.lost {
@@ -432,82 +344,4 @@ func (p *publication) after() *Servermap {
 		}
 	}
 	return s
-}
-
-// A flight is the writes that are under way.
-type flight struct {
-	p    *publication
-	ctx  context.Context
-	out  chan outcome
-	stop map[grid.ServerID]context.CancelFunc
-}
-
-// run makes changes, all at once, and waits for them: for servers that have shares until their time is up, for others a
-// moment longer than for the rest, because the shares can go elsewhere.
-func (f *flight) run(targets map[grid.ServerID]*target, changes map[grid.ServerID]storage.SlotWrite) []outcome {
-	began := time.Now()
-	base, cancel := context.WithCancel(f.p.o.outer)
-	defer cancel()
-	waiting := maps.Clone(targets)
-	known := 0
-	for id, t := range targets {
-		ctx, stop := context.WithTimeout(base, f.p.o.m.c.WriteTimeout+sendTime(changes[id]))
-		defer stop()
-		f.stop[id] = stop
-		if t.known {
-			known++
-		}
-		go f.write(ctx, t, changes[id])
-	}
-	var outcomes []outcome
-	var last time.Duration
-	hurry := make(<-chan time.Time)
-	done := f.ctx.Done()
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	for len(waiting) > 0 {
-		select {
-		case o := <-f.out:
-			last = time.Since(began)
-			delete(waiting, o.server.ID())
-			if o.known {
-				known--
-			}
-			outcomes = append(outcomes, o)
-		case <-ticker.C:
-			if known == 0 && len(outcomes) > 0 && time.Since(began) > f.p.o.m.c.Hedge+3*last {
-				cancel()
-			}
-		case <-done:
-			done = nil
-			timer := time.NewTimer(f.p.o.m.c.Hedge)
-			defer timer.Stop()
-			hurry = timer.C
-		case <-hurry:
-			cancel()
-		}
-	}
-	return outcomes
-}
-
-// sendTime is the time for the bytes of a change.
-func sendTime(w storage.SlotWrite) time.Duration {
-	var n int64
-	for _, s := range w.Shares {
-		for _, v := range s.Writes {
-			n += v.Data.Size()
-		}
-	}
-	return time.Duration(n/leastWriteRate) * time.Second
-}
-
-func (f *flight) write(ctx context.Context, t *target, w storage.SlotWrite) {
-	r, err := t.server.Storage().TestAndWrite(ctx, f.p.o.f.key.index, w)
-	if err != nil && ctx.Err() != nil && !refused(err) {
-		err = errLate
-		if f.ctx.Err() != nil {
-			err = context.Cause(f.ctx)
-		}
-	}
-	f.out <- outcome{t, r, err}
 }

@@ -16,9 +16,6 @@ const (
 	// batchBytes is how much of an MDMF file is fetched at once, while as much is delivered.
 	batchBytes = 1 << 20
 
-	// smallRead is the memory up to which reads use a budget of their own, so that they need not wait for large transfers.
-	smallRead = 1 << 20
-
 	// rounds is how often a read begins again when shares that seemed good are not.
 	rounds = 3
 )
@@ -86,7 +83,7 @@ func (f *File) Contents(ctx context.Context, limit int64) ([]byte, Version, erro
 	v, err := o.attempt(ctx, func(s *Servermap, v *VersionShares, leave func()) (bool, error) {
 		defer leave()
 		var err error
-		out, err = o.whole(ctx, s, v, limit)
+		out, err = o.whole(ctx, s, v, limit, o.memoryInside)
 		return errors.Is(err, ErrTooLarge), err
 	})
 	if err != nil {
@@ -97,9 +94,10 @@ func (f *File) Contents(ctx context.Context, limit int64) ([]byte, Version, erro
 
 // attempt surveys and lets read work with the best version. Where read fails, and does not say that it is over, the servers
 // are asked again, all of them: what looked good may be corrupt or have been replaced. read leaves the gate as soon as it needs
-// no shares of one moment any more.
+// no shares of one moment any more. While it is inside it takes memory by memoryInside alone.
 func (o *op) attempt(ctx context.Context, read func(s *Servermap, v *VersionShares, leave func()) (over bool, err error)) (Version, error) {
 	mode := ModeRead
+	defer func() { o.spare.giveBack() }()
 	for round := 1; ; round++ {
 		leave, err := o.p.gate.pass(ctx, false)
 		if err != nil {
@@ -113,6 +111,13 @@ func (o *op) attempt(ctx context.Context, read func(s *Servermap, v *VersionShar
 		}
 		over, err := read(s, v, leave)
 		leave()
+		if n, ok := err.(needMemory); ok {
+			if err := o.reserve(ctx, int64(n)); err != nil {
+				return Version{}, err
+			}
+			round--
+			continue
+		}
 		if err == nil || over || round == rounds || ctx.Err() != nil || !isShort(err) {
 			return v.Version, err
 		}
@@ -161,8 +166,8 @@ func (o *op) confirm(ctx context.Context, prefix layout.Prefix) bool {
 	return v != nil && v.prefix == prefix && len(s.Newer()) == 0
 }
 
-// whole is all of a version, in memory, and remembered. What it returns is not to be changed.
-func (o *op) whole(ctx context.Context, s *Servermap, v *VersionShares, limit int64) ([]byte, error) {
+// whole is all of a version, in memory that take gives, and remembered. What it returns is not to be changed.
+func (o *op) whole(ctx context.Context, s *Servermap, v *VersionShares, limit int64, take takeMemory) ([]byte, error) {
 	if v.Version.Size > limit {
 		return nil, fmt.Errorf("%d bytes, and %d are allowed: %w", v.Version.Size, limit, ErrTooLarge)
 	}
@@ -170,7 +175,7 @@ func (o *op) whole(ctx context.Context, s *Servermap, v *VersionShares, limit in
 	if err != nil {
 		return nil, err
 	}
-	release, err := o.memory(ctx, v.Version.Size+r.batchMemory(0, r.g.Segments-1))
+	release, err := take(ctx, v.Version.Size+r.batchMemory(0, r.g.Segments-1))
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +201,7 @@ func (r *retrieval) all(ctx context.Context) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// deliver writes a range of a version. It leaves the gate when all shares have been read, or the first batch of them.
+// deliver writes a range of a version, from inside of the gate. It leaves the gate when all shares have been read, or the first batch of them.
 func (o *op) deliver(ctx context.Context, s *Servermap, v *VersionShares, off, end int64, w io.Writer, leave func()) error {
 	if off == end {
 		return nil
@@ -206,27 +211,19 @@ func (o *op) deliver(ctx context.Context, s *Servermap, v *VersionShares, off, e
 		return err
 	}
 	if off == 0 && end == v.Version.Size && end <= min(o.m.c.Remember/2, batchBytes) {
-		b, err := o.whole(ctx, s, v, end)
+		b, err := o.whole(ctx, s, v, end, o.memoryInside)
 		leave()
 		if err != nil {
 			return err
 		}
 		return write(w, b)
 	}
-	release, err := o.memory(ctx, r.batchMemory(r.segmentAt(off), r.segmentAt(end-1)))
+	release, err := o.memoryInside(ctx, r.batchMemory(r.segmentAt(off), r.segmentAt(end-1)))
 	if err != nil {
 		return err
 	}
 	defer release()
 	return r.stream(ctx, off, end, w, leave)
-}
-
-// memory takes bytes of the budget. Nobody who has some waits for more.
-func (o *op) memory(ctx context.Context, n int64) (release func(), err error) {
-	if n <= smallRead {
-		return o.m.small.Acquire(ctx, n)
-	}
-	return o.m.c.Budget.Acquire(ctx, n)
 }
 
 func (r *retrieval) segmentAt(off int64) int { return int(off / r.g.SegmentSize) }

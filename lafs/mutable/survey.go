@@ -52,7 +52,7 @@ func (o *op) surveyed(ctx context.Context, mode Mode, shallow bool) (*Servermap,
 	o.m.c.Servers.Settle(ctx, enc.Needed)
 	servers := o.m.c.Servers.Permuted(o.f.key.index)
 	s := &survey{
-		o: o, mode: mode, shallow: shallow, servers: servers, k: enc.Needed, n: enc.Total, began: time.Now(),
+		o: o, mode: mode, shallow: shallow, servers: servers, k: enc.Needed, n: enc.Total, began: o.m.c.Clock.Now(),
 		must: make(map[grid.ServerID]bool), asked: make(map[grid.ServerID]time.Time),
 		out: &Servermap{servers: servers, answers: make(map[grid.ServerID]*answer)},
 	}
@@ -82,7 +82,7 @@ func (s *survey) run(ctx context.Context) error {
 			server := s.servers[s.next]
 			size := s.size()
 			s.next++
-			s.asked[server.ID()] = time.Now()
+			s.asked[server.ID()] = s.o.m.c.Clock.Now()
 			queries.Go(func() { answers <- s.o.ask(run, server, size, s.shallow) })
 		}
 		if s.done() {
@@ -121,7 +121,7 @@ func (s *survey) size() int64 {
 }
 
 func (s *survey) take(a *answer) {
-	s.last = time.Since(s.began)
+	s.last = s.o.m.c.Clock.Now().Sub(s.began)
 	for _, x := range a.shares {
 		x.order = len(s.out.answers)
 	}
@@ -182,7 +182,7 @@ func (s *survey) waiting(server *grid.Server) bool {
 		return false
 	}
 	patient := s.mode == ModeCheck || s.best == nil || s.newer || s.mode == ModeWrite && s.must[server.ID()]
-	return patient || time.Since(asked) < s.o.m.c.Hedge
+	return patient || s.o.m.c.Clock.Now().Sub(asked) < s.o.m.c.Hedge
 }
 
 // pending is how many servers are waited for, and prompt how many of them do not yet keep the rest waiting.
@@ -191,7 +191,7 @@ func (s *survey) pending() (pending, prompt int) {
 	for _, server := range s.servers[:s.next] {
 		if s.waiting(server) {
 			pending++
-			if time.Since(s.asked[server.ID()]) < slow {
+			if s.o.m.c.Clock.Now().Sub(s.asked[server.ID()]) < slow {
 				prompt++
 			}
 		}
@@ -248,7 +248,7 @@ func (s *survey) done() bool {
 // finish blames the servers that did not answer, and warns of what a write would lose.
 func (s *survey) finish() {
 	for _, server := range s.servers[:s.next] {
-		if s.out.answers[server.ID()] == nil && time.Since(s.asked[server.ID()]) >= s.o.m.c.Hedge {
+		if s.out.answers[server.ID()] == nil && s.o.m.c.Clock.Now().Sub(s.asked[server.ID()]) >= s.o.m.c.Hedge {
 			s.out.answers[server.ID()] = &answer{server: server, err: errLate}
 		}
 	}

@@ -12,7 +12,8 @@ import (
 // Overwrite replaces the contents by what src yields: size bytes, or all there are when size is -1. It needs a version that can
 // be rebuilt, although it does not read it. A change that another writer made before is overwritten; one that comes in between
 // is an *UncoordinatedWriteError. Success means that servers took enough different shares to rebuild the new version, and
-// that none showed another version; it does not mean that all servers were reached, of which the log tells.
+// that none showed another version; it does not mean that all servers were reached, of which the log tells, and the package's
+// comment what follows from it.
 func (f *File) Overwrite(ctx context.Context, src io.Reader, size int64) (Version, error) {
 	if !f.Writeable() {
 		return Version{}, fmt.Errorf("overwrite %v: %w", f, ErrReadOnly)

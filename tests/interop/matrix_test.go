@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestMatrix stores files with a client of each maker and reads them with that of the other, over the servers, introducers
-// and protocols of each; then it kills servers down to the three that it takes, and reads again.
+// TestMatrix stores files with a client of each maker, which that of the other reads and, where they are mutable, changes, over the
+// servers, introducers and protocols of each; then it kills servers down to the three that it takes, and reads again.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	matrix(t, false)
@@ -15,10 +15,15 @@ func TestMatrix(t *testing.T) {
 
 // TestLongMatrix is the same with the full sizes everywhere.
 func TestLongMatrix(t *testing.T) {
+	needsLong(t)
+	matrix(t, true)
+}
+
+func needsLong(t *testing.T) {
+	t.Helper()
 	if os.Getenv("TAHOE_LONG") == "" {
 		t.Skip("full sizes: ./check -long runs this")
 	}
-	matrix(t, true)
 }
 
 func matrix(t *testing.T, long bool) {
@@ -30,6 +35,7 @@ func matrix(t *testing.T, long bool) {
 			for _, m := range makers {
 				t.Run("client="+string(m), func(t *testing.T) {
 					stored = append(stored, transfers(t, c.sizes(long), c, clients[m], clients[m.other()])...)
+					stored = append(stored, exchanges(t, c.slots(long), c, clients[m], clients[m.other()])...)
 				})
 			}
 		})

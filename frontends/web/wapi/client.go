@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -136,9 +137,7 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 			req.Body = http.NoBody
 		}
 	}
-	for name, values := range r.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, r.header)
 	req.Header.Set("Accept", "text/plain, application/octet-stream")
 	req.Header.Set("User-Agent", "tahoe")
 	if r.kind != "" {

@@ -142,11 +142,12 @@ func (c *Client) Relink(ctx context.Context, capability string, path []string, f
 	if to != "" {
 		form.Set("to_name", to)
 	}
-	target := toDir
+	var target strings.Builder
+	target.WriteString(toDir)
 	for _, name := range toPath {
-		target += "/" + escapeName(name)
+		target.WriteString("/" + escapeName(name))
 	}
-	form.Set("to_dir", target)
+	form.Set("to_dir", target.String())
 	r.set(form)
 	return c.sendForm(ctx, place(capability, path), form)
 }

@@ -1,6 +1,8 @@
 package wapi
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -71,6 +73,8 @@ func errorOf(resp *http.Response) error {
 	text := ""
 	switch kind := resp.Header.Get("Content-Type"); {
 	case err != nil:
+	case bytes.HasPrefix(b, []byte(`{"error"`)):
+		text = plain(jsonError(b))
 	case strings.HasPrefix(kind, "text/plain"):
 		text = plain(lastCause(string(b)))
 	case strings.HasPrefix(kind, "text/html"):
@@ -81,6 +85,17 @@ func errorOf(resp *http.Response) error {
 		kind = kindOf(text)
 	}
 	return &Error{Status: resp.StatusCode, Kind: kind, Text: text}
+}
+
+// jsonError is the sentence of a failure that is told in JSON, because JSON was asked for.
+func jsonError(b []byte) string {
+	var e struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(b, &e) != nil {
+		return ""
+	}
+	return e.Error
 }
 
 // The error pages of the original have a title, with the status, and a paragraph, which may say that it says nothing.

@@ -2,6 +2,9 @@ package wapi_test
 
 import (
 	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"testing"
 	"time"
@@ -103,4 +106,23 @@ func FuzzNode(f *testing.F) {
 		}
 		n.LinkTimes()
 	})
+}
+
+// A node that was asked for JSON tells of its failure in JSON, under whatever type.
+func TestErrorInJSON(t *testing.T) {
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusGone)
+		_, _ = w.Write([]byte(`{"error": "UnrecoverableFileError: it is lost"}`))
+	}))
+	defer node.Close()
+	c, err := wapi.NewClient(node.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.Node(t.Context(), "URI:DIR2:a:b", nil)
+	if e, ok := errors.AsType[*wapi.Error](err); !ok || e.Text != "UnrecoverableFileError: it is lost" || !errors.Is(err, wapi.ErrNotEnoughShares) {
+		t.Errorf("got %v", err)
+	}
 }

@@ -344,6 +344,13 @@ var damages = []struct {
 	{"stale", true, func(s *stage, server int, n storage.ShareNum) {
 		s.mems[server].Edit(s.cap.Index(), n, func([]byte) []byte { return s.first[server][n] })
 	}},
+	{"stale, with a forged number", true, func(s *stage, server int, n storage.ShareNum) {
+		s.mems[server].Edit(s.cap.Index(), n, func([]byte) []byte {
+			b := bytes.Clone(s.first[server][n])
+			b[8] = 99 // seqnum
+			return b
+		})
+	}},
 	{"corrupt", true, func(s *stage, server int, n storage.ShareNum) {
 		s.mems[server].Edit(s.cap.Index(), n, func(b []byte) []byte { b[20] ^= 4; return b })
 	}},
@@ -397,7 +404,7 @@ func (s *stage) damage(set int, do func(s *stage, server int, n storage.ShareNum
 func TestTooFewShares(t *testing.T) {
 	for _, k := range fileKinds {
 		synctest.Test(t, func(t *testing.T) {
-			for _, d := range damages[2:] {
+			for _, d := range damages[3:] {
 				s := newStage(t, k, operations[1])
 				for server := range faultServers - 1 {
 					for _, n := range s.shares(server) {

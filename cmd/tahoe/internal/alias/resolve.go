@@ -87,6 +87,9 @@ func (t Table) resolveCap(arg string) (Target, error) {
 	if !strings.Contains(arg, oldSeparator) {
 		root, path, _ = strings.Cut(arg, "/")
 	}
+	if !isCap(root) {
+		return Target{}, errors.New("nothing follows URI:, with which a capability begins")
+	}
 	target := Target{Root: root}
 	return target, target.setPath(path)
 }

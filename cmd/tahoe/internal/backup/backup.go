@@ -82,6 +82,7 @@ type running struct {
 	uncheckable atomic.Bool  // the node does not know how to check
 	mu          sync.Mutex
 	counts      Counts
+	storing     map[string]chan struct{} // hashes of directories that are being stored
 }
 
 // The names in the directory that holds backups.
@@ -100,14 +101,29 @@ func Run(ctx context.Context, c Config, from string, to alias.Target) (Result, e
 	if err != nil {
 		return Result{Counts: b.counts}, err
 	}
-	r := Result{Counts: b.counts, Cap: capability, Archive: b.Now().UTC().Format("2006-01-02_15:04:05Z")}
-	if err := b.Gateway.PutURI(ctx, to.Root, below(to, archives, r.Archive), capability, wapi.ReplaceAny); err != nil {
+	r := Result{Counts: b.counts, Cap: capability}
+	if r.Archive, err = b.archive(ctx, to, capability); err != nil {
 		return r, fmt.Errorf("name the backup in %s: %w", archives, err)
 	}
 	if err := b.Gateway.PutURI(ctx, to.Root, below(to, latest), capability, wapi.ReplaceAny); err != nil {
 		return r, fmt.Errorf("name the backup %s: %w", latest, err)
 	}
 	return r, nil
+}
+
+// archive names a backup by the time. One that has the name already stays: the next second is another name.
+func (b *running) archive(ctx context.Context, to alias.Target, capability string) (string, error) {
+	for {
+		now := b.Now()
+		name := now.UTC().Format("2006-01-02_15:04:05Z")
+		err := b.Gateway.PutURI(ctx, to.Root, below(to, archives, name), capability, wapi.ReplaceNever)
+		if e, ok := errors.AsType[*wapi.Error](err); !ok || e.Status != http.StatusConflict {
+			return name, err
+		}
+		if err := sleep(ctx, now.Truncate(time.Second).Add(time.Second).Sub(now)); err != nil {
+			return "", err
+		}
+	}
 }
 
 func newRunning(c Config) *running {
@@ -129,7 +145,7 @@ func newRunning(c Config) *running {
 	if c.Exclude == nil {
 		c.Exclude = &fnmatch.Set{}
 	}
-	b := &running{Config: c}
+	b := &running{Config: c, storing: map[string]chan struct{}{}}
 	b.total.Store(-1)
 	return b
 }

@@ -199,6 +199,11 @@ func (b *running) store(ctx context.Context, d *directory) error {
 		contents[name] = c.ReadURI
 	}
 	hash := backupdb.DirHash(contents)
+	leave, err := b.alone(ctx, hash)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if d.cap, err = b.reuseDirectory(ctx, d.path, hash); err != nil {
 		return err
 	}
@@ -212,6 +217,32 @@ func (b *running) store(ctx context.Context, d *directory) error {
 		d.up.add(filepath.Base(d.path), wapi.NewChild{Kind: wapi.KindDirectory, ReadURI: d.cap, Metadata: localfile.Metadata(info)})
 	}
 	return err
+}
+
+// alone waits while another directory with the same contents is stored, which this one then is as well: two of them would
+// have two capabilities, and the next backup would take the other one for a change.
+func (b *running) alone(ctx context.Context, hash string) (leave func(), err error) {
+	for {
+		b.mu.Lock()
+		other, busy := b.storing[hash]
+		if !busy {
+			done := make(chan struct{})
+			b.storing[hash] = done
+			b.mu.Unlock()
+			return func() {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				delete(b.storing, hash)
+				close(done)
+			}, nil
+		}
+		b.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 func (b *running) create(ctx context.Context, d *directory, hash string) (err error) {

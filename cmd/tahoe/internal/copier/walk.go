@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -16,6 +17,9 @@ func (c *copying) toDirectory(ctx context.Context, items []*item, end *item, to 
 		if err := c.quiet().collide(ctx, items, to.Local != ""); err != nil {
 			return err
 		}
+	}
+	if to.Local != "" && slices.ContainsFunc(items, func(it *item) bool { return it.dir && !it.onGrid() && contains(it, to.Local) }) {
+		return errOwn
 	}
 	top, err := c.top(end, to)
 	if err != nil {
@@ -49,6 +53,23 @@ func (c *copying) top(end *item, to Place) (target, error) {
 	}
 	c.root = &item{local: to.Local, info: info}
 	return &localTarget{c: c, path: to.Local}, nil
+}
+
+// contains says whether a path is that of a local directory, or leads into it.
+func contains(dir *item, path string) bool {
+	for {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real
+		}
+		if info, err := os.Stat(path); err == nil && os.SameFile(info, dir.info) {
+			return true
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return false
+		}
+		path = up
+	}
 }
 
 // unwrap puts what is in a directory without a name in its place.

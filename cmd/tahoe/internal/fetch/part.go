@@ -73,7 +73,7 @@ func (d Download) into(ctx context.Context, path string) (int64, error) {
 func (d Download) fill(ctx context.Context, p *part, body *wapi.Body) (int64, error) {
 	total := body.Size
 	if p.at > total {
-		p.at, p.sure = 0, 0
+		p.at = 0 // the part is of no use, whatever its name says
 	}
 	d.Size(total, p.at)
 	if p.at > 0 {

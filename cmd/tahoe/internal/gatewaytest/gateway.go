@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"tahoe/internal/base32"
 )
@@ -28,6 +30,7 @@ type Gateway struct {
 	byCap  map[string]*node
 	made   int
 	counts map[string]int
+	under  atomic.Int64 // requests that are being answered
 }
 
 type node struct {
@@ -63,6 +66,16 @@ func (g *Gateway) Counts() map[string]int {
 	was := g.counts
 	g.counts = map[string]int{}
 	return was
+}
+
+// Settle waits until requests that nobody waits for any more were answered.
+func (g *Gateway) Settle() {
+	for quiet := 0; quiet < 5; quiet++ {
+		time.Sleep(5 * time.Millisecond)
+		if g.under.Load() > 0 {
+			quiet = 0
+		}
+	}
 }
 
 // Mkdir makes an empty directory, and returns the capability to write it.

@@ -14,6 +14,8 @@ import (
 
 // ServeHTTP answers a request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.under.Add(1)
+	defer g.under.Add(-1)
 	if g.Hook != nil && g.Hook(w, r) {
 		return
 	}

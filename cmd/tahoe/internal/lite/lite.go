@@ -53,6 +53,10 @@ type Conn struct {
 
 // Open opens the file at path, which need not be there.
 func Open(ctx context.Context, path string) (*DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", address(path))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -66,6 +70,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	return d, nil
 }
 
+// address is the absolute path as SQLite takes it, whatever characters are in it.
 func address(path string) string {
 	p := filepath.ToSlash(path)
 	if !strings.HasPrefix(p, "/") {

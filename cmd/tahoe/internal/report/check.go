@@ -162,7 +162,10 @@ func (d *DeepCheck) line(u wapi.Unit, what string) string {
 	if len(u.Path) > 0 {
 		path = Path(u.Path)
 	}
-	return fmt.Sprintf("'%s': %s\n", path, what)
+	if path[0] != '"' {
+		path = "'" + path + "'"
+	}
+	return path + ": " + what + "\n"
 }
 
 func corruptLines(r *wapi.CheckResult) string {
