@@ -48,9 +48,9 @@ func (d *Directory) edit(ctx context.Context, e dirnode.Edit) error {
 	all.join(index, p)
 	select {
 	case <-p.turn:
+		defer all.pass(index)
 		b := batch{cap: d.cap, pending: all.take(index)}
 		b.write(f)
-		all.pass(index)
 	case <-p.done:
 	case <-ctx.Done():
 		all.leave(index, p)
@@ -122,23 +122,30 @@ type batch struct {
 	pending []*pending
 }
 
+// errCutShort is what the others are told when the one who writes for them panics.
+var errCutShort = errors.New("writing the directory was cut short")
+
 // write writes the version and tells everybody.
 func (b *batch) write(f editable) {
 	ctx, cancel := b.context()
 	defer cancel()
-	_, err := f.Modify(ctx, MaxDirectory, b.apply)
+	err := errCutShort
+	defer func() {
+		for _, p := range b.pending {
+			p.finish(err)
+		}
+	}()
+	_, err = f.Modify(ctx, MaxDirectory, b.apply)
 	if errors.Is(err, ErrTooLarge) && len(b.pending) > 1 {
-		b.writeSingly(f) // it is not the fault of all
-		return
-	}
-	for _, p := range b.pending {
-		p.finish(err)
+		all := b.pending
+		b.pending = nil
+		writeSingly(f, b.cap, all) // it is not the fault of all
 	}
 }
 
-func (b *batch) writeSingly(f editable) {
-	for _, p := range b.pending {
-		one := batch{cap: b.cap, pending: []*pending{p}}
+func writeSingly(f editable, k caps.Read, all []*pending) {
+	for _, p := range all {
+		one := batch{cap: k, pending: []*pending{p}}
 		one.write(f)
 	}
 }

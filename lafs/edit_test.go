@@ -239,6 +239,42 @@ func TestAllGiveUp(t *testing.T) {
 	})
 }
 
+// TestPanicPassesTheTurn: a panic of the one who writes, which a web server survives, keeps nobody waiting for ever.
+func TestPanicPassesTheTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, m := newMemoryClient(t)
+		d := mkdir(t, c)
+		calls := 0
+		m.Surprise = func(_, _ []byte) []byte {
+			calls++
+			time.Sleep(time.Second)
+			if calls == 2 {
+				panic("for the test")
+			}
+			return nil
+		}
+		var all sync.WaitGroup
+		for i := range 3 {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				defer func() {
+					if r := recover(); (r != nil) != (i == 1) {
+						t.Errorf("edit %d panics with %v", i, r)
+					}
+				}()
+				_, err := d.Set(t.Context(), literal(t, fmt.Sprint(i), "x"), lafs.ReplaceAny)
+				if (err != nil) != (i == 2) {
+					t.Errorf("edit %d: got %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		if _, err := d.Set(t.Context(), literal(t, "later", "x"), lafs.ReplaceAny); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestSurprises: an edit is made again on what another writer left, and is not refused for what it did itself.
 func TestSurprises(t *testing.T) {
 	for _, x := range []struct {

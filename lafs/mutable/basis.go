@@ -76,6 +76,9 @@ func (o *op) decryptKey(ctx context.Context, x *sighting) (*layout.PrivateKey, e
 	if perr := o.m.c.Pool.Do(ctx, func() { key, err = layout.DecryptPrivateKey(o.f.open().write.Key(), got[0]) }); perr != nil {
 		return nil, perr
 	}
+	if err == nil && key.Public().Fingerprint() != o.f.key.fingerprint {
+		err = &layout.CorruptError{Part: layout.PartPrivateKey, Reason: "it does not belong to the public key"}
+	}
 	if c, ok := err.(*layout.CorruptError); ok {
 		return nil, o.blame(limited, x, c)
 	}

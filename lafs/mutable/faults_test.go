@@ -3,6 +3,9 @@ package mutable_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"tahoe/caps"
+	"tahoe/internal/taghash"
 	"tahoe/lafs/mutable"
 	"tahoe/lafs/mutable/layout"
 	"tahoe/storage"
@@ -509,4 +513,62 @@ func TestCorruptPrivateKey(t *testing.T) {
 		wantContents(t, file, []byte("new"))
 		w.audit(file)
 	})
+}
+
+// A capability may be put together of two: of the write key of one file, and the public key of another that is found there. Then
+// nothing is written that no reader would accept.
+func TestKeysOfTwoFiles(t *testing.T) {
+	inFakeTime(t, 5, func(t *testing.T, w *world) {
+		file := w.create(w.files(encoding(2, 5)), caps.SDMF, []byte("contents"))
+		fresh, err := rsa.GenerateKey(rand.Reader, layout.KeyBits)
+		must(t, err)
+		other, err := layout.NewPrivateKey(fresh)
+		must(t, err)
+		mixed := caps.NewMutableWrite(caps.SDMF, other.WriteKey(), file.Cap().(caps.MutableWrite).Fingerprint())
+		for i, m := range w.mems {
+			for _, n := range m.Shares(index(file)) {
+				b := m.Bytes(index(file), n)
+				h, parts, err := layout.ReadParts(bytes.NewReader(b))
+				must(t, err)
+				parts.PrivateKey = other.Encrypted()
+				span := h.Span(layout.PartData)
+				share, err := parts.Pack(bytes.NewReader(b[span.Offset:span.End()]))
+				must(t, err)
+				_, err = m.TestAndWrite(t.Context(), mixed.Index(), storage.SlotWrite{
+					WriteEnabler: taghash.WriteEnabler(mixed.Key(), w.servers[i].TubID()),
+					Shares:       map[storage.ShareNum]storage.ShareWrite{n: {Writes: []storage.Write{{Data: share}}}},
+				})
+				must(t, err)
+			}
+		}
+		f, err := w.files().Open(mixed)
+		must(t, err)
+		if _, err := f.Overwrite(t.Context(), strings.NewReader("new"), 3); err == nil || !strings.Contains(err.Error(), "does not belong to the public key") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := f.Stat(t.Context()); err != nil {
+			t.Errorf("the shares are no good any more: %v", err)
+		}
+	})
+}
+
+// A header that is not verified yet does not make a reader ask for more than a header can need.
+func TestHeaderThatPointsFarAway(t *testing.T) {
+	w := newWorld(t, 1)
+	file := w.create(w.files(encoding(1, 1)), caps.MDMF, random(1, 1<<20))
+	w.mems[0].Edit(index(file), 0, func(b []byte) []byte {
+		for at := 59; at < 123; at += 8 { // all offsets
+			binary.BigEndian.PutUint64(b[at:], binary.BigEndian.Uint64(b[at:])+1<<19)
+		}
+		return b
+	})
+	read := w.metered()
+	s, err := w.same(w.files(), file).Map(t.Context(), mutable.ModeCheck)
+	must(t, err)
+	if bad := s.Bad(); len(bad) != 1 || bad[0].Part != "header" {
+		t.Errorf("got %v", bad)
+	}
+	if n := read(); n > 16<<10 {
+		t.Errorf("read %d bytes", n)
+	}
 }

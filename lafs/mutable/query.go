@@ -18,6 +18,10 @@ const (
 	eager = 16 << 10
 )
 
+// maxHead is how far from the beginning of a share its public key and signature may lie. Until they are verified, the server alone
+// says where, and could make a reader ask for any number of bytes.
+const maxHead = 16 << 10
+
 // errUnread is what is bad about a share of a version that is not known yet, when nobody wants to know it.
 var errUnread = errors.New("another version")
 
@@ -119,7 +123,10 @@ func (o *op) isCertified(p layout.Prefix) bool {
 // certify checks the signature of a header, and before that the public key, unless that is known.
 func (o *op) certify(ctx context.Context, h layout.Header, b []byte) error {
 	key, signature := h.Span(layout.PartPublicKey), h.Span(layout.PartSignature)
-	if need := max(key.End(), signature.End()); need > int64(len(b)) {
+	switch need := max(key.End(), signature.End()); {
+	case need > maxHead:
+		return &layout.CorruptError{Part: layout.PartHeader, Reason: "it places the public key or the signature too far away"}
+	case need > int64(len(b)):
 		return needMore(need)
 	}
 	var err error

@@ -2,7 +2,10 @@ package interop_test
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -36,6 +39,7 @@ func matrix(t *testing.T, long bool) {
 				t.Run("client="+string(m), func(t *testing.T) {
 					stored = append(stored, transfers(t, c.sizes(long), c, clients[m], clients[m.other()])...)
 					stored = append(stored, exchanges(t, c.slots(long), c, clients[m], clients[m.other()])...)
+					common(t, clients[m], clients[m.other()])
 				})
 			}
 		})
@@ -97,6 +101,22 @@ func transfers(t *testing.T, sizes []int, c cell, up, down *peer) []storedFile {
 		out = append(out, storedFile{c, up.maker, cap, data})
 	}
 	return out
+}
+
+// common has one client make a directory, in which both put things that the other finds.
+func common(t *testing.T, up, down *peer) {
+	dir := up.mkdir(t, "t=mkdir", nil)
+	data := content("shared", 100)
+	for _, p := range []*peer{up, down} {
+		p.do(t, http.MethodPut, "uri/"+dir+"/by-"+string(p.maker)+"/file", data)
+	}
+	for _, p := range []*peer{up, down} {
+		p.mustRead(t, dir+"/by-"+string(p.maker.other())+"/file", data)
+		kids := decode(t, p.do(t, http.MethodGet, "uri/"+dir+"?t=json", nil)).([]any)[1].(map[string]any)["children"].(map[string]any)
+		if got, want := fmt.Sprint(slices.Sorted(maps.Keys(kids))), "[by-original by-ours]"; got != want {
+			t.Errorf("the %s client lists %s, want %s", p.maker, got, want)
+		}
+	}
 }
 
 func (c cell) sizes(long bool) []int {

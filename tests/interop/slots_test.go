@@ -62,19 +62,10 @@ func (s *slots) startClient(p *peer, protocol string) {
 	p.mustSpeak(p.t, protocol)
 }
 
-func (s *slots) create(t *testing.T, format string, data []byte) string {
-	t.Helper()
-	cap := strings.TrimSpace(string(s.a.do(t, http.MethodPut, "uri?format="+format, data)))
-	if want := map[string]string{"SDMF": "URI:SSK:", "MDMF": "URI:MDMF:"}[format]; !strings.HasPrefix(cap, want) {
-		t.Fatalf("the new file is %.12s…, want %s", cap, want)
-	}
-	return cap
-}
-
 // file makes a file, and has both clients write it longer and shorter, and in the middle, and read what the other wrote.
 func (s *slots) file(t *testing.T, format string) {
 	first := content("first "+format, 1000)
-	cap := s.create(t, format, first)
+	cap := s.a.create(t, format, first)
 	s.b.mustRead(t, cap, first)
 	writer, reader := s.b, s.a
 	for _, size := range []int{300_000, 0, 56, 3 << 20, 131072} {
@@ -111,7 +102,7 @@ func (s *slots) file(t *testing.T, format string) {
 // leases has a client that stored nothing add a lease, and the one that did renew its own.
 func (s *slots) leases(t *testing.T, format string) {
 	before := s.shares(t)
-	cap := s.create(t, format, content("leases of "+format, 1000))
+	cap := s.a.create(t, format, content("leases of "+format, 1000))
 	s.leasesAre(t, before, 1)
 	s.b.do(t, http.MethodPost, "uri/"+cap+"?t=check&add-lease=true&output=JSON", nil)
 	old := s.leasesAre(t, before, 2)
@@ -234,7 +225,7 @@ func (s *slots) lists(t *testing.T, dir string, names ...string) {
 
 // collide has both clients write the same file at the same time until one of them is told of the other. The file stays whole.
 func (s *slots) collide(t *testing.T, format string) {
-	cap := s.create(t, format, content("collide", 100))
+	cap := s.a.create(t, format, content("collide", 100))
 	told := false
 	for round := 0; round < 20 && !told; round++ {
 		mine, theirs := content(fmt.Sprint("mine", round), 200_000), content(fmt.Sprint("theirs", round), 200_000)
