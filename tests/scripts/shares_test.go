@@ -64,4 +64,3 @@ func (s *script) corrupt(words []string) error {
 	}
 	return nil
 }
-
