@@ -35,7 +35,7 @@ type Config struct {
 	Checker    *immutable.Checker  // to check immutable files; without one they cannot be
 	Repairer   *immutable.Repairer // to repair them
 	Pool       *reactor.Pool       // for reading directories; a pool of its own
-	Budget     *reactor.Budget     // bounds the memory of immutable directories under way; 32 MiB of its own
+	Budget     *reactor.Budget     // bounds the memory of immutable directories under way; not the Downloader's, which they wait for; 32 MiB of its own
 	Format     Format              // of mutable files and directories that do not say; SDMF
 	Clock      reactor.Clock       // for the times in metadata; the system's
 	Log        *slog.Logger        // discards

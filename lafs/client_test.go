@@ -175,6 +175,27 @@ func TestPutFails(t *testing.T) {
 	}
 }
 
+// TestListingHidesItsEntries: printing what a directory holds shows no capability.
+func TestListingHidesItsEntries(t *testing.T) {
+	c, _ := newMemoryClient(t)
+	child := literal(t, "name", "a literal secret")
+	l, err := mkdir(t, c, child).List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := child.Read.Encode()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		for _, v := range []any{l, *l, lafs.Visit{Listing: l}} {
+			got := fmt.Sprintf(verb, v)
+			for _, s := range []string{secret, fmt.Sprintf("%x", secret), strings.Trim(fmt.Sprint([]byte(secret)), "[]")} {
+				if strings.Contains(got, s) {
+					t.Errorf("%s of a %T shows %s", verb, v, got)
+				}
+			}
+		}
+	}
+}
+
 // TestNodeHidesItsCapability: printing a node shows no secret.
 func TestNodeHidesItsCapability(t *testing.T) {
 	c, _ := newClient(t)

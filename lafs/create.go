@@ -15,7 +15,7 @@ import (
 // MutableOptions say how a mutable file is made.
 type MutableOptions struct {
 	Format Format          // SDMF or MDMF; "": the client's
-	Key    *rsa.PrivateKey // nil: a new one
+	Key    *rsa.PrivateKey `json:"-"` // nil: a new one
 }
 
 // MkdirOptions say how a mutable directory is made.

@@ -111,6 +111,9 @@ type Listing struct {
 	t *dirnode.Table
 }
 
+// Format does what it does of the table, whatever the verb.
+func (l Listing) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%v", l.t) }
+
 // Directory is the directory.
 func (l *Listing) Directory() *Directory { return l.d }
 

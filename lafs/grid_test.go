@@ -31,7 +31,7 @@ func clientOf(servers grid.Servers) *lafs.Client {
 	return lafs.New(lafs.Config{
 		Uploader: up, Downloader: down, Checker: check, Repairer: immutable.NewRepairer(up, down, check),
 		Mutable: mutable.New(mutable.Config{Servers: servers, Pool: pool, Budget: budget, Lease: lease}),
-		Pool:    pool, Budget: budget,
+		Pool:    pool,
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -89,10 +90,8 @@ func checkCp(f cpFlags, args []string) error {
 	case f.parallel < 1 || f.parallel > maxParallel:
 		return &usageError{fmt.Sprintf("--parallel %d: a number from 1 to %d is needed", f.parallel, maxParallel)}
 	}
-	for _, a := range args {
-		if a == "" {
-			return &usageError{"one of the names is empty; write . for the current directory"}
-		}
+	if slices.Contains(args, "") {
+		return &usageError{"one of the names is empty; write . for the current directory"}
 	}
 	return nil
 }

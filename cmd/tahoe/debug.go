@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 )
@@ -71,10 +72,8 @@ func atLeast(n int, names string) cobra.PositionalArgs {
 }
 
 func notEmpty(cmd *cobra.Command, args []string) error {
-	for _, a := range args {
-		if a == "" {
-			return &usageError{"an argument of " + cmd.Name() + " is empty"}
-		}
+	if slices.Contains(args, "") {
+		return &usageError{"an argument of " + cmd.Name() + " is empty"}
 	}
 	return nil
 }

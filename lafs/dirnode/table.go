@@ -85,6 +85,9 @@ func split(raw []byte) (f fields, err error) {
 	return f, nil
 }
 
+// Format tells how many entries there are, whatever the verb: their capabilities are secrets.
+func (t *Table) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "table of %d entries", t.Len()) }
+
 // Size is the size of the contents, in bytes.
 func (t *Table) Size() int { return t.size }
 

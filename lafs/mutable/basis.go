@@ -103,8 +103,8 @@ func (o *op) contentsOnce(ctx context.Context, b *basis, limit int64) (old []byt
 	var keyErr error
 	var fetching sync.WaitGroup
 	fetching.Go(func() { key, keyErr = o.private(ctx, b.v) })
-	if c := o.m.recall(o.p); c.kept && c.prefix == b.v.prefix && int64(len(c.contents)) <= limit {
-		old = c.contents
+	if c := o.m.recall(o.p); c.kept && c.prefix == b.v.prefix && c.size <= limit {
+		old = c.contents()
 	} else {
 		old, err = o.whole(ctx, b.s, b.v, limit, o.memory)
 	}

@@ -14,7 +14,7 @@ import (
 // CreateOptions say how one file is created.
 type CreateOptions struct {
 	Format   caps.Format
-	Key      *rsa.PrivateKey // of 2048 bits; nil: a new one, of the pool
+	Key      *rsa.PrivateKey `json:"-"` // of 2048 bits; nil: a new one, of the pool
 	Encoding *Encoding       // nil: the config's
 }
 

@@ -16,7 +16,9 @@ func (m *Files) Remembered() int64 {
 	defer m.mu.Unlock()
 	var n int64
 	for _, p := range m.places {
-		n += int64(len(p.cache.contents))
+		if p.cache.kept {
+			n += int64(len(p.cache.contents()))
+		}
 	}
 	if n != m.remembered {
 		return -1

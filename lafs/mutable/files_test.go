@@ -2,6 +2,7 @@ package mutable_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -363,9 +364,10 @@ func TestMemorySavesRoundTrips(t *testing.T) {
 func TestErrorsTellNoSecrets(t *testing.T) {
 	w := newWorld(t, 10)
 	m := w.files()
-	file := w.create(m, caps.SDMF, []byte("contents"))
+	file := w.create(m, caps.SDMF, []byte("the contents"))
 	c := file.Cap().(caps.MutableWrite)
 	fields := strings.Split(c.Encode(), ":")
+	fields = append(fields, "the contents", fmt.Sprint([]byte("the contents")), theKey().D.String())
 	var texts []string
 	for _, f := range w.faulty {
 		f.Stop()
@@ -374,6 +376,13 @@ func TestErrorsTellNoSecrets(t *testing.T) {
 	texts = append(texts, fmt.Sprint(err))
 	_, err = w.same(w.files(), file).Stat(t.Context())
 	texts = append(texts, fmt.Sprint(err), fmt.Sprintf("%v %+v %#v", file, file, file), fmt.Sprintf("%v %+v", *file, *file))
+	options := mutable.CreateOptions{Key: theKey()}
+	b, err := json.Marshal(options)
+	must(t, err)
+	texts = append(texts, string(b))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		texts = append(texts, fmt.Sprintf(verb, m), fmt.Sprintf(verb, file), fmt.Sprintf(verb, options))
+	}
 	for _, text := range texts {
 		for _, secret := range fields[2:] {
 			if strings.Contains(text, secret) {

@@ -38,7 +38,8 @@ type place struct {
 // A cache holds the contents of one version.
 type cache struct {
 	prefix   layout.Prefix
-	contents []byte // verified; never changed
+	size     int64
+	contents func() []byte // verified; never changed; behind a function, which nothing prints
 	kept     bool
 }
 
@@ -94,7 +95,7 @@ func (m *Files) remember(p *place, prefix layout.Prefix, contents []byte) {
 	if int64(len(contents)) > m.c.Remember/2 {
 		return
 	}
-	p.cache = cache{prefix, contents, true}
+	p.cache = cache{prefix, int64(len(contents)), func() []byte { return contents }, true}
 	m.remembered += int64(len(contents))
 	for e := m.recent.Back(); e != nil && m.remembered > m.c.Remember; e = e.Prev() {
 		if old := e.Value.(*place); old != p {
@@ -112,7 +113,7 @@ func (m *Files) recall(p *place) cache {
 
 // drop forgets the contents of a file. m.mu is held.
 func (m *Files) drop(p *place) {
-	m.remembered -= int64(len(p.cache.contents))
+	m.remembered -= p.cache.size
 	p.cache = cache{}
 }
 

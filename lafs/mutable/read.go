@@ -31,9 +31,8 @@ func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) (Version, er
 	o := f.begin(ctx)
 	defer o.end()
 	if c := f.m.recall(o.p); c.kept && o.confirm(ctx, c.prefix) {
-		size := int64(len(c.contents))
-		off = min(off, size)
-		return versionOf(c.prefix), write(w, c.contents[off:off+min(n, size-off)])
+		off = min(off, c.size)
+		return versionOf(c.prefix), write(w, c.contents()[off:off+min(n, c.size-off)])
 	}
 	sink := &sink{w: w}
 	v, err := o.attempt(ctx, func(s *Servermap, v *VersionShares, leave func()) (bool, error) {
@@ -76,8 +75,8 @@ func (s *sink) Write(b []byte) (int, error) {
 func (f *File) Contents(ctx context.Context, limit int64) ([]byte, Version, error) {
 	o := f.begin(ctx)
 	defer o.end()
-	if c := f.m.recall(o.p); c.kept && int64(len(c.contents)) <= limit && o.confirm(ctx, c.prefix) {
-		return bytes.Clone(c.contents), versionOf(c.prefix), nil
+	if c := f.m.recall(o.p); c.kept && c.size <= limit && o.confirm(ctx, c.prefix) {
+		return bytes.Clone(c.contents()), versionOf(c.prefix), nil
 	}
 	var out []byte
 	v, err := o.attempt(ctx, func(s *Servermap, v *VersionShares, leave func()) (bool, error) {

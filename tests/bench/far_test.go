@@ -3,6 +3,7 @@ package bench_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"io"
 	"net"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
+	"tahoe/lafs/mutable"
 	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
@@ -148,8 +150,8 @@ func announced(b *testing.B, g *gridtest.Grid) []grid.Announcement {
 	}
 }
 
-// farClient is a client in this process, of the servers that the grid's own client knows.
-func farClient(b *testing.B, g *gridtest.Grid) *lafs.Client {
+// farServers are the servers that the grid's own client knows, seen from this process over the long line.
+func farServers(b *testing.B, g *gridtest.Grid) grid.Servers {
 	b.Helper()
 	servers := announced(b, g)
 	broker := grid.NewBroker(func(a grid.Announcement, e grid.Events) (grid.Conn, error) {
@@ -171,25 +173,113 @@ func farClient(b *testing.B, g *gridtest.Grid) *lafs.Client {
 	if err := broker.WaitConnected(soon, gridtest.Servers); err != nil {
 		b.Fatal(err)
 	}
+	return broker
+}
+
+// farClient is a client of far servers, which has done nothing yet.
+func farClient(b *testing.B, servers grid.Servers, keys *mutable.KeyPool) *lafs.Client {
+	b.Helper()
 	pool, budget := reactor.NewPool(runtime.GOMAXPROCS(0)), reactor.NewBudget(96<<20)
-	return lafs.NewClient(
-		immutable.NewUploader(immutable.UploaderConfig{
-			Servers: broker, Pool: pool, Budget: budget, SpoolDir: b.TempDir(), Convergence: []byte("bench"),
-			Lease: func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
-				return taghash.Lease([]byte("bench"), i, tub)
-			},
+	lease := func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
+		return taghash.Lease([]byte("bench"), i, tub)
+	}
+	return lafs.New(lafs.Config{
+		Uploader: immutable.NewUploader(immutable.UploaderConfig{
+			Servers: servers, Pool: pool, Budget: budget, SpoolDir: b.TempDir(), Convergence: []byte("bench"), Lease: lease,
 		}),
-		immutable.NewDownloader(immutable.DownloaderConfig{Servers: broker, Pool: pool, Budget: budget}),
-	)
+		Downloader: immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: pool, Budget: budget}),
+		Mutable:    mutable.New(mutable.Config{Servers: servers, Pool: pool, Budget: budget, SpoolDir: b.TempDir(), Lease: lease, Keys: keys}),
+		Pool:       pool,
+	})
+}
+
+// trips reports a round's time in round trips.
+func trips(b *testing.B) {
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/(2*oneWay).Seconds(), "round-trips")
+}
+
+// Directories on servers that are 25 ms away each way. A client that is new knows nothing of a directory but its capability.
+func BenchmarkFarDirectory(b *testing.B) {
+	g := gridtest.New(b, gridtest.Config{Dir: memoryDir(b)})
+	servers := farServers(b, g)
+	keys := mutable.NewKeyPool(32, reactor.NewPool(2))
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = keys.Run(ctx, func() {}) })
+	b.Cleanup(func() { cancel(); running.Wait() })
+	for keys.Ready() < 32 {
+		time.Sleep(100 * time.Millisecond)
+	}
+	files := farClient(b, servers, keys)
+	s := newSource(1 << 10)
+	mkdir := func(b *testing.B) *lafs.Directory {
+		d, err := files.Mkdir(b.Context(), nil, lafs.MkdirOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return d
+	}
+	add := func(b *testing.B, c *lafs.Client, d *lafs.Directory) {
+		r, err := c.Put(b.Context(), s.next(), lafs.PutOptions{Size: s.size})
+		if err != nil {
+			b.Fatal(err)
+		}
+		child := lafs.NewChild{Name: rand.Text(), Child: lafs.ChildOf(r.Cap)}
+		if _, err := d.Set(b.Context(), child, lafs.ReplaceAny); err != nil {
+			b.Fatal(err)
+		}
+	}
+	// directory is d for a client that is new.
+	directory := func(b *testing.B, d *lafs.Directory) (*lafs.Client, *lafs.Directory) {
+		c := farClient(b, servers, keys)
+		n, err := c.Open(d.Cap())
+		if err != nil {
+			b.Fatal(err)
+		}
+		return c, n.(*lafs.Directory)
+	}
+	d := mkdir(b)
+	for range 20 {
+		add(b, files, d)
+	}
+	b.Run("mkdir", func(b *testing.B) {
+		for range b.N {
+			mkdir(b)
+		}
+		trips(b)
+	})
+	b.Run("add/known", func(b *testing.B) {
+		for range b.N {
+			add(b, files, d)
+		}
+		trips(b)
+	})
+	b.Run("add/new", func(b *testing.B) {
+		for range b.N {
+			b.StopTimer()
+			c, d := directory(b, d)
+			b.StartTimer()
+			add(b, c, d)
+		}
+		trips(b)
+	})
+	b.Run("list/new", func(b *testing.B) {
+		for range b.N {
+			b.StopTimer()
+			_, d := directory(b, d)
+			b.StartTimer()
+			if _, err := d.List(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		trips(b)
+	})
 }
 
 // Servers that are 25 ms away each way, with warm connections: in round trips of 50 ms.
 func BenchmarkFar(b *testing.B) {
 	g := gridtest.New(b, gridtest.Config{Dir: memoryDir(b)})
-	files := farClient(b, g)
-	trips := func(b *testing.B) {
-		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/(2*oneWay).Seconds(), "round-trips")
-	}
+	files := farClient(b, farServers(b, g), nil)
 	for _, c := range sizes[:3] {
 		if c.name == "100MiB" {
 			c.name, c.size = "20MiB", 20<<20

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -133,10 +134,8 @@ func (t *Target) setPath(path string) error {
 	}
 	path, t.Slash = strings.CutSuffix(path, "/")
 	t.Path = strings.Split(norm.NFC.String(path), "/") // as directories hold names
-	for _, name := range t.Path {
-		if name == "" {
-			return errors.New("there is an empty name in the path, between two slashes")
-		}
+	if slices.Contains(t.Path, "") {
+		return errors.New("there is an empty name in the path, between two slashes")
 	}
 	return nil
 }

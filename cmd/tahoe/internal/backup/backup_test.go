@@ -357,7 +357,7 @@ func TestChanging(t *testing.T) {
 		var n atomic.Int64
 		w.grid.Hook = func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPut && r.FormValue("t") == "" && n.Add(1) <= c.changes {
-				must(os.WriteFile(filepath.Join(w.src, "log"), []byte(fmt.Sprint("line\nline", n.Load())), 0o666))
+				must(os.WriteFile(filepath.Join(w.src, "log"), fmt.Append(nil, "line\nline", n.Load()), 0o666))
 			}
 			return false
 		}

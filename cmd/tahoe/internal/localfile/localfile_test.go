@@ -84,6 +84,23 @@ func TestLeftOver(t *testing.T) {
 	}
 }
 
+// TestTwoWriters has the second of two who write one file at once refused, and the first undisturbed: the name never holds half a file.
+func TestTwoWriters(t *testing.T) {
+	w, path := localfile.Writer{Secret: "s"}, filepath.Join(t.TempDir(), "f")
+	_, err := w.Write(path, func(out io.Writer) error {
+		if _, err := w.Write(path, text("second")); err == nil || strings.Contains(err.Error(), ".part") {
+			t.Errorf("got %v, want an error about the file that was named", err)
+		}
+		return text("first")(out)
+	})
+	if err != nil || read(t, path) != "first" {
+		t.Errorf("got %v and %q", err, read(t, path))
+	}
+	if _, err := w.Write(path, text("later")); err != nil || read(t, path) != "later" {
+		t.Errorf("got %v and %q", err, read(t, path))
+	}
+}
+
 // TestStamp has every change of a file seen.
 func TestStamp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")

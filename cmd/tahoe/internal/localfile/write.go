@@ -35,11 +35,8 @@ func (w Writer) Write(path string, fill func(io.Writer) error) (fs.FileInfo, err
 		return nil, err
 	}
 	part := w.part(path)
-	if err := writeNew(part, mode, old != nil, fill); err != nil {
+	if err := writeNew(part, path, mode, old != nil, fill); err != nil {
 		return nil, blame(err, part, path)
-	}
-	if err := os.Rename(part, path); err != nil {
-		return nil, errors.Join(err, os.Remove(part))
 	}
 	return os.Stat(path)
 }
@@ -65,12 +62,9 @@ func writeInto(path string, fill func(io.Writer) error) error {
 	return errors.Join(fill(file), file.Close())
 }
 
-// writeNew writes a file that is not there, and leaves none behind when it fails. With exact, the umask does not apply.
-func writeNew(path string, mode fs.FileMode, exact bool, fill func(io.Writer) error) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+// writeNew writes a file that is not there and gives it its name, or leaves none behind. With exact, the umask does not apply.
+func writeNew(part, path string, mode fs.FileMode, exact bool, fill func(io.Writer) error) error {
+	file, err := create(part, mode)
 	if err != nil {
 		return err
 	}
@@ -83,8 +77,39 @@ func writeNew(path string, mode fs.FileMode, exact bool, fill func(io.Writer) er
 	if err == nil {
 		err = file.Sync()
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		_ = os.Remove(path)
+	if err != nil {
+		_ = discard(file)
+		return err
 	}
-	return err
+	return place(file, path)
+}
+
+// errBusy is about a file that two programs write at once, or one program twice.
+var errBusy = errors.New("another program is writing this file at the same time")
+
+// create makes a temporary file that nobody else writes or removes until it is closed. One that a killed program left is removed.
+func create(part string, mode fs.FileMode) (*os.File, error) {
+	for range 100 {
+		if err := removeLeft(part); err != nil {
+			return nil, err
+		}
+		file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			continue
+		case err != nil:
+			return nil, err
+		case lockFile(file) == nil && isAt(file, part):
+			return file, nil
+		}
+		_ = file.Close() // another program had it before it was locked
+	}
+	return nil, &fs.PathError{Op: "create", Path: part, Err: errBusy}
+}
+
+// isAt says whether an open file still has a name.
+func isAt(file *os.File, path string) bool {
+	here, err := file.Stat()
+	there, errThere := os.Lstat(path)
+	return err == nil && errThere == nil && os.SameFile(here, there)
 }

@@ -186,12 +186,12 @@ func TestRepair(t *testing.T) {
 
 func TestDeepCheck(t *testing.T) {
 	d := report.DeepCheck{Verbose: true}
-	got := ""
+	var got strings.Builder
 	for _, u := range units(t, "deep-check.jsonl") {
-		got += d.Add(u)
+		got.WriteString(d.Add(u))
 	}
-	if got += d.Done(); got != golden(t, "deep-check.txt") {
-		t.Errorf("got\n%s\nwant\n%s", got, golden(t, "deep-check.txt"))
+	if got.WriteString(d.Done()); got.String() != golden(t, "deep-check.txt") {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), golden(t, "deep-check.txt"))
 	}
 	if want := [...]int{report.Healthy: 6, report.Unhealthy: 1, report.Lost: 0}; d.After != want {
 		t.Errorf("got %v, want %v", d.After, want)
@@ -200,9 +200,9 @@ func TestDeepCheck(t *testing.T) {
 
 func TestDeepRepair(t *testing.T) {
 	d := report.DeepCheck{Repair: true}
-	got := ""
+	var got strings.Builder
 	for _, u := range units(t, "deep-repair.jsonl") {
-		got += d.Add(u)
+		got.WriteString(d.Add(u))
 	}
 	const want = ` repair successful
 done: 7 objects checked
@@ -210,19 +210,19 @@ done: 7 objects checked
  1 repairs attempted, 1 successful, 0 failed
  post-repair: 7 healthy, 0 unhealthy
 `
-	if got += d.Done(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	if got.WriteString(d.Done()); got.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
 	}
 }
 
 func TestDeepCheckOfMany(t *testing.T) {
 	var d report.DeepCheck
-	got := ""
+	var got strings.Builder
 	for range 250 {
-		got += d.Add(wapi.Unit{Type: wapi.UnitFile})
+		got.WriteString(d.Add(wapi.Unit{Type: wapi.UnitFile}))
 	}
-	if want := "100 objects checked..\n200 objects checked..\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	if want := "100 objects checked..\n200 objects checked..\n"; got.String() != want {
+		t.Errorf("got %q, want %q", got.String(), want)
 	}
 }
 
