@@ -24,8 +24,10 @@ func newMender(c *UploaderConfig, r *health.Result, size, segment int64, failed 
 	others := 0
 	for _, s := range c.Servers.Permuted(r.Index) {
 		x := &candidate{Server: s, known: true, writers: map[int]storage.Writer{}}
-		x.room = answered[s.ID()] && failed[s.ID()] == nil && s.Version().MaxImmutableShare >= uint64(size)
-		at[s.ID()] = x
+		x.room = answered[s.ID()] && s.Certified() && failed[s.ID()] == nil && s.Version().MaxImmutableShare >= uint64(size)
+		if at[s.ID()] = x; !s.Certified() {
+			p.barred = append(p.barred, s)
+		}
 		if holds(r, s) || x.room && others < 2*enc.Total {
 			p.servers = append(p.servers, x)
 			others++

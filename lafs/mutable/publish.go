@@ -169,7 +169,7 @@ func (p *publication) place(targets map[grid.ServerID]*target, shares []storage.
 	}
 	for _, num := range shares {
 		servers := slices.DeleteFunc(slices.Clone(p.s.servers), func(s *grid.Server) bool {
-			return p.failed[s.ID()] != nil || p.load[s.ID()] >= most
+			return p.failed[s.ID()] != nil || p.load[s.ID()] >= most || !s.Certified()
 		})
 		if len(servers) == 0 {
 			return
@@ -316,6 +316,9 @@ func (p *publication) answers() []Answer {
 			}
 		}
 		slices.Sort(a.Shares)
+		if a.Err == nil && len(a.Shares) == 0 && !s.Certified() {
+			a.Err = grid.ErrUncertified
+		}
 		if a.Err != nil || len(a.Shares) > 0 {
 			out = append(out, a)
 		}
