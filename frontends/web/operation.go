@@ -33,7 +33,9 @@ func (s *Server) operate(p *post, kind string, work func(*operation) func(contex
 		return err
 	}
 	op := newOperation(kind, d.Cap())
-	s.operations.start(handle, op, retain, work(op))
+	if err := s.operations.start(handle, op, retain, work(op)); err != nil {
+		return err
+	}
 	target := "/operations/" + url.PathEscape(handle)
 	if output := p.get("output"); output != "" {
 		target += "?output=" + url.QueryEscape(output)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -189,6 +190,62 @@ func TestOperationsFail(t *testing.T) {
 	w.Close()
 	for range 2 {
 		w.run(t, []step{{request: "GET /operations/h?output=json", status: 410, header: "Tahoe-Error: not-enough-shares"}})
+	}
+}
+
+// Of too many operations the oldest that is finished goes; when all of them run, there is no room for another.
+func TestOperationsAreBounded(t *testing.T) {
+	end := make(chan struct{})
+	w, clock := walkerWorld(t, func(ctx context.Context, _ func(lafs.Visit) error) error {
+		select {
+		case <-end:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	begin := func(handle string, status int, want string) {
+		t.Helper()
+		w.run(t, []step{{request: "POST /uri/{D}?t=start-deep-size&ophandle=" + handle, status: status, want: want}})
+		clock.Advance(time.Second)
+	}
+	for i := range web.MaxOperations {
+		begin(strconv.Itoa(i), 302, "")
+	}
+	begin("more", 503, "~slow operations are under way")
+	begin("0", 302, "") // takes the place of the one that had the handle
+	close(end)
+	for i := range web.MaxOperations {
+		w.await(t, strconv.Itoa(i))
+	}
+	begin("more", 302, "")
+	w.run(t, []step{
+		{request: "GET /operations/1?output=text", status: 404},
+		{request: "GET /operations/0?output=text", status: 200},
+		{request: "GET /operations/2?output=text", status: 200},
+	})
+}
+
+// A client that does not read its answer keeps nobody else from theirs.
+func TestOperationsDoNotWaitForAReader(t *testing.T) {
+	w, _ := walkerWorld(t, func(context.Context, func(lafs.Visit) error) error { return nil })
+	w.run(t, []step{
+		{request: "POST /uri/{D}?t=start-deep-size&ophandle=slow", status: 302},
+		{request: "POST /uri/{D}?t=start-deep-size&ophandle=other", status: 302},
+	})
+	w.await(t, "slow")
+	w.await(t, "other")
+	t.Cleanup(w.HoldOperation("slow"))
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		w.AskOperation("slow")
+		w.AskOperation("other")
+	}()
+	select {
+	case <-asked:
+	case <-time.After(10 * time.Second):
+		t.Error("a slow reader blocks all operations")
 	}
 }
 
