@@ -57,7 +57,7 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := grid.BrokerConfig{Enough: n.settings.Client.Total, Clock: n.shared.Clock, Log: n.log}
+	c := grid.BrokerConfig{Enough: n.settings.Client.Total, Managers: n.settings.Client.Managers, Clock: n.shared.Clock, Log: n.log}
 	for _, id := range n.settings.Client.Preferred {
 		c.Preferred = append(c.Preferred, grid.ServerID(id))
 	}

@@ -19,6 +19,7 @@ var ladder = [][]string{
 	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "internal/gridmanager", "reactor/reactortest", "internal/durable/durabletest"},
 	{"caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},
+	{"lafs/health"},
 	{"lafs/immutable", "lafs/mutable"},
 	{"lafs"},
 	{"frontends/web", "frontends/vfs"},

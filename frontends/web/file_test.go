@@ -106,7 +106,6 @@ func TestGetFile(t *testing.T) {
 		{name: "put bad t", method: "PUT", target: "/uri/" + uri + "?t=x", status: 400, body: "PUT to a file: bad t=x\n"},
 		{name: "put range", method: "PUT", target: "/uri/" + uri, headers: []string{"Content-Range", "bytes 0-1/2"}, status: 501, body: "Content-Range in PUT not yet supported\n"},
 		{name: "put by curl with a slash", method: "PUT", target: "/uri/picture.jpg", status: 400, body: "Invalid capability in the path of this PUT: to store a new file, PUT to /uri without anything behind it\n"},
-		{name: "check", method: "POST", target: "/uri/" + uri + "?t=check", status: 501},
 		{name: "post upload", method: "POST", target: "/uri/" + uri + "?t=upload", status: 400},
 		{name: "post", method: "POST", target: "/uri/" + uri + "?t=zz", status: 400, body: "POST to file: bad t=zz\n"},
 		{name: "delete", method: "DELETE", target: "/uri/" + uri, status: 400},

@@ -70,7 +70,7 @@ func TestSlowOperations(t *testing.T) {
 		{request: "POST /uri/{D}?t=start-manifest", status: 400, want: "slow operation requires ophandle="},
 		{request: "POST /uri/{CHK}?t=start-manifest&ophandle=x", status: 400},
 		{request: "POST /uri/{D}?t=start-manifest&ophandle=x&retain-for=soon", status: 400},
-		{request: "POST /uri/{D}?t=start-deep-check&ophandle=x", status: 501},
+		{request: "POST /uri/{D}?t=start-deep-check", status: 400, want: "slow operation requires ophandle="},
 		{request: "POST /uri/{D}?t=start-manifest&ophandle=m%201&output=JSON", status: 302, header: "Location: /operations/m%201?output=JSON"},
 		{request: "POST /uri/{D}?t=start-deep-size&ophandle=z", status: 302, header: "Location: /operations/z"},
 		{request: "POST /uri/{D}", form: []string{"t", "start-deep-stats", "ophandle", "s"}, status: 302, header: "Location: /operations/s"},

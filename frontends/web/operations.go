@@ -46,7 +46,7 @@ func (o *operations) close() {
 // An operation is a walk and what it has found so far. Its fields from expires on are guarded by the table's lock, the rest
 // of what changes by its own.
 type operation struct {
-	kind   string // manifest, deep-size or deep-stats
+	kind   string // manifest, deep-size, deep-stats or deep-check
 	root   lafs.Child
 	cancel context.CancelFunc
 	began  time.Time
@@ -59,15 +59,20 @@ type operation struct {
 	manifest []wapi.ManifestEntry
 	verify   []string
 	indexes  []string
+	checks   *deepChecks // of a deep-check; nil of all else
 	finished bool
 	err      error
 	over     atomic.Bool // as finished is
 }
 
-// start begins a walk under a handle. One that has the handle already is given up. It fails when there is no room for one more.
-func (o *operations) start(handle, kind string, root caps.Cap, retain time.Duration, walk func(context.Context, func(lafs.Visit) error) error) error {
+func newOperation(kind string, root caps.Cap) *operation {
+	return &operation{kind: kind, root: lafs.ChildOf(root), stats: lafs.NewDeepStats()}
+}
+
+// start begins an operation under a handle. One that has the handle already is given up. It fails when there is no room for one more.
+func (o *operations) start(handle string, op *operation, retain time.Duration, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(o.ctx)
-	op := &operation{kind: kind, root: lafs.ChildOf(root), cancel: cancel, began: o.clock.Now(), stats: lafs.NewDeepStats()}
+	op.cancel, op.began = cancel, o.clock.Now()
 	if retain > 0 {
 		op.expires, op.fixed = op.began.Add(retain), true
 	}
@@ -82,7 +87,7 @@ func (o *operations) start(handle, kind string, root caps.Cap, retain time.Durat
 	o.table[handle] = op
 	o.wg.Go(func() {
 		defer cancel()
-		o.finish(op, walk(ctx, op.visit))
+		o.finish(op, work(ctx))
 	})
 	return nil
 }

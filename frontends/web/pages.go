@@ -51,6 +51,7 @@ type serverRow struct {
 	Version       string
 	Available     string
 	Accepts       bool
+	Certificate   string // what grid managers say; empty where there are none
 }
 
 func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
@@ -99,10 +100,24 @@ func rowOf(st grid.Status, now time.Time) serverRow {
 	if !st.LastSeen.IsZero() {
 		row.Available = sizeText(st.Version.Available)
 	}
+	row.Certificate = certificateText(st.Certification, now)
 	if st.State == grid.Connected && !row.Accepts {
 		row.Status += ", takes no shares"
 	}
 	return row
+}
+
+// certificateText says for how long a server is certified.
+func certificateText(c grid.Certification, now time.Time) string {
+	switch {
+	case !c.Limited:
+		return ""
+	case c.Expires.IsZero():
+		return "no certificate: gets no shares"
+	case !c.Valid:
+		return "certificate ended " + ago(c.Expires, now) + ": gets no shares"
+	}
+	return "certified for " + lasting(c.Expires.Sub(now))
 }
 
 func stateWord(st grid.Status) string {

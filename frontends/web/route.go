@@ -100,9 +100,13 @@ func capRoute(first, rest string) route {
 
 func operationRoute(rest string) route {
 	rt := route{kind: kindOperation, shape: "/operations/[handle]"}
+	handle, index, _ := strings.Cut(rest, "/")
 	var err error
-	if rt.rest, err = url.PathUnescape(rest); err != nil {
+	if rt.rest, err = url.PathUnescape(handle); err != nil {
 		rt.err = badEscape()
+	}
+	if index = strings.TrimSuffix(index, "/"); index != "" {
+		rt.names, rt.shape = []string{index}, rt.shape+"/[index]"
 	}
 	return rt
 }

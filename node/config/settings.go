@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tahoe/internal/gridmanager"
 )
 
 // Settings are all settings of a client or storage node that this program acts on. Paths are absolute.
@@ -32,7 +34,8 @@ type Client struct {
 	MaxSegment           int64
 	MutableFormat        string // "SDMF" or "MDMF"
 	Preferred            []string
-	ForceFoolscap        bool // servers are spoken to by Foolscap alone
+	ForceFoolscap        bool                    // servers are spoken to by Foolscap alone
+	Managers             []gridmanager.PublicKey // if there are any, only servers that one of them certifies get shares
 }
 
 // Storage are the settings of section [storage].
@@ -45,7 +48,8 @@ type Storage struct {
 	Dir       string
 	Expire    Expire
 
-	ForceFoolscap bool // shares are offered by Foolscap alone
+	ForceFoolscap bool     // shares are offered by Foolscap alone
+	Certificates  []string // files of grid managers' certificates, which are announced
 }
 
 // Expire says which leases run out early.
@@ -85,7 +89,7 @@ func (f *File) Settings(dir string) (Settings, error) {
 		e, files, _ := ParseWebEndpoint(port) // checked
 		s.Web, s.WebTLS = &e, v.tlsFiles(files)
 	}
-	for _, step := range []func(*Settings) error{v.tub, v.connections, v.shares, v.leases, v.refused} {
+	for _, step := range []func(*Settings) error{v.tub, v.connections, v.shares, v.leases, v.managers, v.refused} {
 		if err := step(&s); err != nil {
 			return Settings{}, err
 		}

@@ -81,7 +81,7 @@ func TestRefusals(t *testing.T) {
 		{"no section", "nickname = a\n", `tahoe.cfg line 1 stands before the first [section]; put it into one`},
 		{"no key", "[node]\nnickname\n", `tahoe.cfg line 2 is neither a [section], nor "key = value", nor a comment (#)`},
 		{"not text", "[node]\nnickname = \xff\n", `tahoe.cfg line 2 is not UTF-8 text; save the file as UTF-8`},
-		{"managers", "[grid_managers]\na = pub-v0-x\n", `tahoe.cfg: [grid_managers] limits uploads to certified servers, which is not supported yet; take the section out to upload to every server`},
+		{"managers", "[grid_managers]\na = pub-v0-x\n", `tahoe.cfg line 2: [grid_managers] a is not the public key of a grid manager, pub-v0- and 52 characters; grid-manager public-identity prints it`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
