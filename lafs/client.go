@@ -32,11 +32,13 @@ type Config struct {
 	Uploader   *immutable.Uploader
 	Downloader *immutable.Downloader
 	Mutable    *mutable.Files
-	Pool       *reactor.Pool   // for reading directories; a pool of its own
-	Budget     *reactor.Budget // bounds the memory of immutable directories under way; not the Downloader's, which they wait for; 32 MiB of its own
-	Format     Format          // of mutable files and directories that do not say; SDMF
-	Clock      reactor.Clock   // for the times in metadata; the system's
-	Log        *slog.Logger    // discards
+	Checker    *immutable.Checker  // to check immutable files; without one they cannot be
+	Repairer   *immutable.Repairer // to repair them
+	Pool       *reactor.Pool       // for reading directories; a pool of its own
+	Budget     *reactor.Budget     // bounds the memory of immutable directories under way; not the Downloader's, which they wait for; 32 MiB of its own
+	Format     Format              // of mutable files and directories that do not say; SDMF
+	Clock      reactor.Clock       // for the times in metadata; the system's
+	Log        *slog.Logger        // discards
 	// Access may forbid to open what an index names, with a *ProhibitedError; nil allows all.
 	Access func(storage.Index) error
 }

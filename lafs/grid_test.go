@@ -25,11 +25,13 @@ func clientOf(servers grid.Servers) *lafs.Client {
 	lease := func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
 		return taghash.Lease([]byte("master"), i, tub)
 	}
+	up := immutable.NewUploader(immutable.UploaderConfig{Servers: servers, Pool: pool, Budget: budget, Lease: lease})
+	down := immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: pool, Budget: budget})
+	check := immutable.NewChecker(immutable.CheckerConfig{Servers: servers, Pool: pool, Budget: budget, Lease: lease})
 	return lafs.New(lafs.Config{
-		Uploader:   immutable.NewUploader(immutable.UploaderConfig{Servers: servers, Pool: pool, Budget: budget, Lease: lease}),
-		Downloader: immutable.NewDownloader(immutable.DownloaderConfig{Servers: servers, Pool: pool, Budget: budget}),
-		Mutable:    mutable.New(mutable.Config{Servers: servers, Pool: pool, Budget: budget, Lease: lease}),
-		Pool:       pool,
+		Uploader: up, Downloader: down, Checker: check, Repairer: immutable.NewRepairer(up, down, check),
+		Mutable: mutable.New(mutable.Config{Servers: servers, Pool: pool, Budget: budget, Lease: lease}),
+		Pool:    pool,
 	})
 }
 

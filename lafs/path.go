@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"tahoe/caps"
+	"tahoe/lafs/dirnode"
 )
 
 // Lookup follows a path from a capability on, and returns what it ends at: of an empty path what root names, with an
@@ -79,7 +80,7 @@ func (c *Client) makePath(ctx context.Context, d *Directory, path []string, o Mk
 	for i := len(path) - 1; i >= 0; i-- {
 		var children []NewChild
 		if next != nil {
-			children = []NewChild{{Name: path[i+1], Child: next.Child()}}
+			children = []NewChild{{Name: path[i+1], Child: next.Child(), Metadata: dirnode.LinkedAt(c.c.Clock.Now())}}
 		}
 		made, err := c.Mkdir(ctx, children, o)
 		if err != nil {

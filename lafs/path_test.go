@@ -75,6 +75,13 @@ func TestMakePath(t *testing.T) {
 	if err != nil || lafs.FormatOf(e.Cap()) != lafs.MDMF {
 		t.Fatalf("got %+v, %v", e, err)
 	}
+	for i := range path {
+		step, err := c.Lookup(t.Context(), root.Cap(), path[:i+1])
+		created, ok := step.Metadata.LinkCreated()
+		if modified, is := step.Metadata.LinkModified(); err != nil || !ok || !is || !created.Equal(modified) {
+			t.Errorf("%v: got metadata %v, %v; want the time of its making", path[:i+1], step.Metadata, err)
+		}
+	}
 	for i, k := range made {
 		if k != e.Cap() {
 			t.Errorf("maker %d got another directory than the one that is there", i)

@@ -66,7 +66,7 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := grid.BrokerConfig{Enough: n.settings.Client.Total, Clock: n.shared.Clock, Log: n.log}
+	c := grid.BrokerConfig{Enough: n.settings.Client.Total, Managers: n.settings.Client.Managers, Clock: n.shared.Clock, Log: n.log}
 	for _, id := range n.settings.Client.Preferred {
 		c.Preferred = append(c.Preferred, grid.ServerID(id))
 	}
@@ -139,6 +139,11 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 		return err
 	}
 	n.web = l
+	if files := n.settings.WebTLS; files != nil {
+		if l, err = n.secure(l, *files); err != nil {
+			return err
+		}
+	}
 	c := n.settings.Client
 	server := make(web.Config{
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),

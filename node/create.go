@@ -151,9 +151,9 @@ func (c CreateConfig) listening() (port, location string, err error) {
 
 // freeEndpoint returns the endpoint, or one like it with a free port when that port is taken.
 func freeEndpoint(text string) (free string, moved bool, err error) {
-	e, err := config.ParseEndpoint(text)
-	if err != nil {
-		return "", false, err
+	e, files, err := config.ParseWebEndpoint(text)
+	if err != nil || files != nil { // one for HTTPS was chosen with care, and stays
+		return text, false, err
 	}
 	if l, err := listenAt(e); err == nil {
 		return text, false, l.Close()

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +35,7 @@ type doors struct {
 	fs       *vfs.FS
 	guard    *auth.Guard // who is locked out of one door is locked out of all
 	files    map[string]*auth.AccountFile
-	tls      *certificate
+	tls      *tls.Config
 	dav      http.Handler // at the web port
 }
 
@@ -220,7 +221,7 @@ func (d *doors) openFTP() error {
 	public, _ := netip.ParseAddr(s.Public) // checked; the zero value when there is none
 	plain := map[string]ftp.Plain{config.PlainLoopback: ftp.PlainLoopback, config.PlainAlways: ftp.PlainAlways}[s.Plain]
 	server := ftp.New(d.portal(d.fs.Realm(), people), ftp.Config{
-		TLS: cert.config(), Plain: plain, Ports: ftp.Ports{First: s.First, Last: s.Last}, Public: public, Active: s.Active,
+		TLS: cert, Plain: plain, Ports: ftp.Ports{First: s.First, Last: s.Last}, Public: public, Active: s.Active,
 		Clock: d.n.shared.Clock, Log: d.n.log,
 	})
 	for _, port := range []struct {
@@ -282,7 +283,7 @@ func (d *doors) openWebDAV() error {
 		return err
 	}
 	server := webdav.New(p, webdav.Config{Clock: d.n.shared.Clock, Log: d.n.log})
-	d.n.children = append(d.n.children, reactor.Child{Name: "WebDAV port", Service: server.Service(l, cert.config())})
+	d.n.children = append(d.n.children, reactor.Child{Name: "WebDAV port", Service: server.Service(l, cert)})
 	return nil
 }
 

@@ -88,6 +88,13 @@ func (n *Node) announcement() (*introducer.Verified, error) {
 	if len(nurls) > 0 {
 		table["anonymous-storage-NURLs"] = nurls
 	}
+	certificates, err := readCertificates(n.settings.Storage.Certificates)
+	if err != nil {
+		return nil, err
+	}
+	if len(certificates) > 0 {
+		table["grid-manager-certificates"] = certificates
+	}
 	v, err := introducer.Sign(table, n.identity.ServerID(), n.identity.Sign)
 	if err != nil {
 		return nil, fmt.Errorf("announce the storage of %s: %w", n.dir, err)

@@ -23,7 +23,7 @@ func exists(path string) bool {
 }
 
 // webURL is an address at which this machine reaches the listener.
-func webURL(l net.Listener) string {
+func webURL(l net.Listener, secure bool) string {
 	if l == nil {
 		return ""
 	}
@@ -35,7 +35,11 @@ func webURL(l net.Listener) string {
 	case addr.IP.IsUnspecified():
 		host = "::1"
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port)) + "/"
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, strconv.Itoa(addr.Port)) + "/"
 }
 
 func isLoopback(host string) bool {

@@ -127,7 +127,7 @@ func (n *Node) Dir() string { return string(n.dir) }
 func (n *Node) Warnings() []string { return slices.Clone(n.warnings) }
 
 // WebURL is the address of the web port; "" when there is none.
-func (n *Node) WebURL() string { return webURL(n.web) }
+func (n *Node) WebURL() string { return webURL(n.web, n.settings.WebTLS != nil) }
 
 // Files is the file store of a client, for programs that embed one; nil when the node is no client.
 func (n *Node) Files() *lafs.Client { return n.files }

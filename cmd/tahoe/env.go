@@ -18,6 +18,7 @@ type Env struct {
 	Dir            string // where relative paths begin; "": the directory of the process
 
 	nodeDir     string // -d; "": the default
+	begun       bool   // the command line could be read
 	stdinSecret string // the capability that was read from standard input; "": none was
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -83,7 +85,8 @@ func fetchTo(ctx context.Context, e *Env, f getFlags, r *remote, from alias.Targ
 	defer meter.finish()
 	d := fetch.Download{
 		Open: func(ctx context.Context, part wapi.Range) (*wapi.Body, error) {
-			return r.GetAt(ctx, from.Root, from.Path, part)
+			body, err := r.GetAt(ctx, from.Root, from.Path, part)
+			return body, ofDirectory(err)
 		},
 		Size: meter.begin,
 		Read: meter.add,
@@ -102,5 +105,13 @@ func fetchTo(ctx context.Context, e *Env, f getFlags, r *remote, from alias.Targ
 		return printJSON(e.Stdout, getResult{Size: n, File: path})
 	}
 	_, err = fmt.Fprintf(e.Stderr, "%d bytes retrieved and written to %s\n", n, local)
+	return err
+}
+
+// ofDirectory says in words that a node sent the reader on to the page of a directory.
+func ofDirectory(err error) error {
+	if e, ok := errors.AsType[*wapi.Error](err); ok && e.Status == http.StatusFound {
+		return &saidError{"this is a directory: `tahoe ls` lists it, and `tahoe cp -r` fetches what is in it", err}
+	}
 	return err
 }

@@ -90,6 +90,8 @@ func TestBadInput(t *testing.T) {
 		{"no command", nil, nil, codeUsage, "tahoe: must specify a command"},
 		{"unknown command", []string{"frobnicate"}, nil, codeUsage, `tahoe: "frobnicate" is not a command of tahoe`},
 		{"unknown option", []string{"run", "--frobnicate"}, nil, codeUsage, "tahoe: unknown flag: --frobnicate"},
+		{"unknown option before the command", []string{"-u", "x", "ls"}, nil, codeUsage, "tahoe: unknown shorthand flag: 'u' in -u"},
+		{"option without its value", []string{"-d"}, nil, codeUsage, "tahoe: flag needs an argument"},
 		{"twice the directory", []string{"-d", "a", "run", "b"}, nil, codeUsage, "tahoe: the node directory is given twice; leave one of them out"},
 		{"two directories", []string{"create-client", "a", "b"}, nil, codeUsage, "tahoe: create-client takes at most 1 of the 2 arguments given"},
 		{"no name", []string{"create-client", ""}, nil, codeUsage, "tahoe: the name of the node directory is empty"},

@@ -28,6 +28,9 @@ func run(ctx context.Context, e *Env, args []string) (code int) {
 	if err == nil {
 		return codeOK
 	}
+	if _, ok := errors.AsType[*usageError](err); !ok && !e.begun { // options before the command's name, which cobra tells nobody of
+		err = &usageError{flagSentence(err)}
+	}
 	if wantsJSON(cmd, args) {
 		_ = printJSON(e.Stderr, failureOf(err))
 	} else {
@@ -100,6 +103,7 @@ func rootCommand(e *Env) *cobra.Command {
 			return &usageError{"must specify a command"}
 		},
 		PersistentPreRun: func(*cobra.Command, []string) {
+			e.begun = true
 			if quiet {
 				e.Stdout = io.Discard
 			}

@@ -288,6 +288,14 @@ func TestGet(t *testing.T) {
 	}
 }
 
+func TestGetOfADirectory(t *testing.T) {
+	d := newDesk(t, "")
+	d.node.give = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/", http.StatusFound) }
+	if err := d.verb(t, getCommand(d.Env), testURI, "out"); err == nil || !strings.Contains(err.Error(), "this is a directory: `tahoe ls`") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestGetJSON(t *testing.T) {
 	d := newDesk(t, "")
 	if err := d.verb(t, getCommand(d.Env), "--json", testURI, "new"); err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // serveDirectory answers GET and HEAD of a directory.
-func (s *Server) serveDirectory(w *recorder, r *http.Request, rt route, d *lafs.Directory) error {
+func (s *Server) serveDirectory(w *recorder, r *http.Request, rt route, d *lafs.Directory, p *place) error {
 	a := args{query: r.URL.Query()}
 	op := a.operation()
 	switch op {
@@ -31,7 +31,9 @@ func (s *Server) serveDirectory(w *recorder, r *http.Request, rt route, d *lafs.
 	case "uri", "readonly-uri":
 		return writeCap(w, r, d.Cap(), op)
 	case "info":
-		return notYet("pages about a directory (t=info) are")
+		return s.serveInfo(w, r, rt, d, p)
+	case "qr":
+		return serveQR(w, r, d.Cap(), "")
 	case "rename-form":
 		return s.serveRenameForm(w, r, d, a.get("name"))
 	}

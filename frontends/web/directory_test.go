@@ -242,7 +242,6 @@ func TestLinks(t *testing.T) {
 		{request: "POST /uri/{D}?t=upload&name=late&replace=false", form: []string{"file@u", "x"}, status: 409, want: exists},
 		{request: "POST /uri/{D}?t=upload&name=w&when_done=/uri/%25(uri)s", form: []string{"file@u", "x"}, status: 302},
 		{request: "POST /uri/{D}?t=zz", status: 400, want: "POST to a directory with bad t=zz"},
-		{request: "POST /uri/{D}?t=check", status: 501, header: "Tahoe-Error: not-supported-yet"},
 	})
 }
 

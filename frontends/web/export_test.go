@@ -60,3 +60,16 @@ func DecodeChildren(b []byte) ([]lafs.NewChild, error) {
 func ReadVersion(ctx context.Context, f *lafs.MutableFile, v mutable.Version, w io.Writer) error {
 	return versionFile{f, v}.Read(ctx, 0, v.Size, w)
 }
+
+// MaxOperations are kept at once.
+const MaxOperations = maxOperations
+
+// HoldOperation is what a reader of an operation does, until release.
+func (s *Server) HoldOperation(handle string) (release func()) {
+	op := s.operations.get(handle, poll{})
+	op.mu.Lock()
+	return op.mu.Unlock
+}
+
+// AskOperation looks for an operation.
+func (s *Server) AskOperation(handle string) { s.operations.get(handle, poll{}) }

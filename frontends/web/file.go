@@ -37,15 +37,15 @@ func (s *Server) serveGet(w *recorder, r *http.Request, rt route) error {
 		return err
 	}
 	if d, ok := n.(*lafs.Directory); ok {
-		return s.serveDirectory(w, r, rt, d)
+		return s.serveDirectory(w, r, rt, d, p)
 	}
 	if rt.slash {
 		return badRequest("Files have no children named ''")
 	}
 	if u, ok := n.(*lafs.UnknownNode); ok {
-		return serveUnknown(w, r, p, u.Child())
+		return s.serveUnknown(w, r, rt, p, u)
 	}
-	return s.serveFile(w, r, n, p)
+	return s.serveFile(w, r, rt, n, p)
 }
 
 // serveNamed answers requests to /file/CAP/anything/NAME.
@@ -65,11 +65,11 @@ func (s *Server) serveNamed(w *recorder, r *http.Request, rt route) error {
 	if err != nil {
 		return err
 	}
-	return s.serveFile(w, r, n, p)
+	return s.serveFile(w, r, rt, n, p)
 }
 
 // serveFile answers GET and HEAD of a file.
-func (s *Server) serveFile(w *recorder, r *http.Request, n lafs.Node, p *place) error {
+func (s *Server) serveFile(w *recorder, r *http.Request, rt route, n lafs.Node, p *place) error {
 	a := args{query: r.URL.Query()}
 	op := a.operation()
 	if r.Method == http.MethodHead && op != "" {
@@ -78,7 +78,9 @@ func (s *Server) serveFile(w *recorder, r *http.Request, n lafs.Node, p *place) 
 	switch op {
 	case "", "json", "uri", "readonly-uri":
 	case "info":
-		return notYet("pages about a file (t=info) are")
+		return s.serveInfo(w, r, rt, n, p)
+	case "qr":
+		return serveQR(w, r, n.Cap(), p.entry.Name)
 	default:
 		return badRequest("GET file: bad t=%s", short(op))
 	}
@@ -162,7 +164,8 @@ func writeCap(w *recorder, r *http.Request, c caps.Cap, op string) error {
 }
 
 // serveUnknown answers GET and HEAD of something that only a later version understands.
-func serveUnknown(w *recorder, r *http.Request, p *place, c lafs.Child) error {
+func (s *Server) serveUnknown(w *recorder, r *http.Request, rt route, p *place, n *lafs.UnknownNode) error {
+	c := n.Child()
 	switch op := (args{query: r.URL.Query()}).operation(); op {
 	case "json":
 		f := factsOf(c)
@@ -175,7 +178,7 @@ func serveUnknown(w *recorder, r *http.Request, p *place, c lafs.Child) error {
 		writeFacts(w, r, f)
 		return nil
 	case "info":
-		return notYet("pages about a file (t=info) are")
+		return s.serveInfo(w, r, rt, n, p)
 	default:
 		return badRequest("GET unknown URI type: can only do t=info and t=json, not t=%s. A later version may know more of it", short(op))
 	}

@@ -7,13 +7,9 @@ import (
 	"strings"
 )
 
-const (
-	// filePolicy makes a page out of a stored file powerless: it has an origin of its own and runs no script, so that
-	// it cannot read what else the browser holds of this node.
-	filePolicy = "sandbox"
-	// pagePolicy is for our own pages: no script at all, forms to this node only.
-	pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+// filePolicy makes a page out of a stored file powerless: it has an origin of its own and runs no script, so that
+// it cannot read what else the browser holds of this node.
+const filePolicy = "sandbox"
 
 // setHeaders sets what every answer carries.
 func setHeaders(h http.Header) {

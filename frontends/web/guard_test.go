@@ -108,3 +108,29 @@ func TestLogHoldsNoCapability(t *testing.T) {
 		t.Errorf("log does not say what was answered: %s", log)
 	}
 }
+
+// No request that changes anything is taken from a page of another site, whatever it is for.
+func TestForeignPagesChangeNothing(t *testing.T) {
+	w := newWorld(t)
+	w.grow(t)
+	d := "/uri/" + w.caps["D"]
+	for _, request := range []string{
+		"PUT /uri", "PUT /uri?t=mkdir", "POST /uri?t=mkdir", "POST /uri?t=upload", "PUT " + d + "/new", "PUT " + d + "/new?t=mkdir", "PUT " + d + "/new?t=uri",
+		"DELETE " + d + "/lit", "POST " + d + "?t=unlink&name=lit", "POST " + d + "?t=rename&from_name=lit&to_name=new", "POST " + d + "?t=set_children",
+		"POST " + d + "?t=relink&from_name=lit&to_name=new", "POST " + d + "?t=start-manifest&ophandle=1", "POST " + d + "?t=check", "POST /operations/1?t=cancel",
+		"PATCH " + d, "POST /status", "POST /",
+	} {
+		method, target, _ := strings.Cut(request, " ")
+		for name, headers := range map[string][]string{
+			"another site":        {"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"},
+			"another port":        {"Sec-Fetch-Site", "same-site", "Origin", "http://127.0.0.1:99"},
+			"an old browser":      {"Origin", "https://evil.example"},
+			"a page of no origin": {"Origin", "null"},
+		} {
+			if resp := w.do(t, method, target, strings.NewReader("{}"), headers...); resp.StatusCode != 403 {
+				t.Errorf("%s from %s: got %d, want 403", request, name, resp.StatusCode)
+			}
+		}
+	}
+	w.run(t, []step{{request: "GET /uri/{D}/lit", want: "hello"}, {request: "GET /uri/{D}/new", status: 404}})
+}

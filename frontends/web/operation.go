@@ -9,12 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"tahoe/lafs"
 )
 
 // startOperation begins a slow operation, and sends the client to where it can ask how it is.
 func (s *Server) startOperation(p *post, kind string) error {
+	return s.operate(p, kind, func(op *operation) func(context.Context) error {
+		return func(ctx context.Context) error { return s.store.Walk(ctx, op.root.Cap(), op.visit) }
+	})
+}
+
+// operate begins what work makes of a new operation on the directory of a request.
+func (s *Server) operate(p *post, kind string, work func(*operation) func(context.Context) error) error {
 	handle := p.get("ophandle")
 	if handle == "" {
 		return badRequest("slow operation requires ophandle=")
@@ -27,9 +32,10 @@ func (s *Server) startOperation(p *post, kind string) error {
 	if err != nil {
 		return err
 	}
-	s.operations.start(handle, kind, d.Cap(), retain, func(ctx context.Context, visit func(lafs.Visit) error) error {
-		return s.store.Walk(ctx, d.Cap(), visit)
-	})
+	op := newOperation(kind, d.Cap())
+	if err := s.operations.start(handle, op, retain, work(op)); err != nil {
+		return err
+	}
 	target := "/operations/" + url.PathEscape(handle)
 	if output := p.get("output"); output != "" {
 		target += "?output=" + url.QueryEscape(output)
@@ -79,6 +85,9 @@ func (s *Server) serveOperation(w *recorder, r *http.Request, rt route) error {
 	if op.err != nil {
 		return op.err
 	}
+	if len(rt.names) > 0 {
+		return s.serveChecked(w, r, op, rt.names[0], a)
+	}
 	return write(w, r, op)
 }
 
@@ -111,6 +120,13 @@ func writeOperationJSON(w *recorder, r *http.Request, op *operation) error {
 	stats, err := json.Marshal(op.stats)
 	if err != nil {
 		return err
+	}
+	if op.checks != nil {
+		var p printer
+		p.deepCheck(op, stats)
+		p.word("\n")
+		writeBody(w, r, "text/plain", http.StatusOK, p.b)
+		return nil
 	}
 	p := printer{flat: op.kind == "deep-size"}
 	switch op.kind {
@@ -166,7 +182,7 @@ func writeOperationText(w *recorder, r *http.Request, op *operation) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "finished: %s\n", map[bool]string{true: "yes", false: "no"}[op.finished])
 	switch op.kind {
-	case "deep-stats":
+	case "deep-stats", "deep-check":
 		return writeOperationJSON(w, r, op)
 	case "deep-size":
 		if op.finished {
@@ -183,6 +199,9 @@ func writeOperationText(w *recorder, r *http.Request, op *operation) error {
 
 // writeOperationPage is for people. A manifest has a page; the rest is short, and shown as text.
 func (s *Server) writeOperationPage(w *recorder, r *http.Request, op *operation) error {
+	if op.checks != nil {
+		return s.servePage(w, r, "deep-check.html", deepCheckPage(op))
+	}
 	if op.kind != "manifest" {
 		return writeOperationText(w, r, op)
 	}

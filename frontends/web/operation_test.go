@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +70,7 @@ func TestSlowOperations(t *testing.T) {
 		{request: "POST /uri/{D}?t=start-manifest", status: 400, want: "slow operation requires ophandle="},
 		{request: "POST /uri/{CHK}?t=start-manifest&ophandle=x", status: 400},
 		{request: "POST /uri/{D}?t=start-manifest&ophandle=x&retain-for=soon", status: 400},
-		{request: "POST /uri/{D}?t=start-deep-check&ophandle=x", status: 501},
+		{request: "POST /uri/{D}?t=start-deep-check", status: 400, want: "slow operation requires ophandle="},
 		{request: "POST /uri/{D}?t=start-manifest&ophandle=m%201&output=JSON", status: 302, header: "Location: /operations/m%201?output=JSON"},
 		{request: "POST /uri/{D}?t=start-deep-size&ophandle=z", status: 302, header: "Location: /operations/z"},
 		{request: "POST /uri/{D}", form: []string{"t", "start-deep-stats", "ophandle", "s"}, status: 302, header: "Location: /operations/s"},
@@ -192,6 +193,62 @@ func TestOperationsFail(t *testing.T) {
 	}
 }
 
+// Of too many operations the oldest that is finished goes; when all of them run, there is no room for another.
+func TestOperationsAreBounded(t *testing.T) {
+	end := make(chan struct{})
+	w, clock := walkerWorld(t, func(ctx context.Context, _ func(lafs.Visit) error) error {
+		select {
+		case <-end:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	begin := func(handle string, status int, want string) {
+		t.Helper()
+		w.run(t, []step{{request: "POST /uri/{D}?t=start-deep-size&ophandle=" + handle, status: status, want: want}})
+		clock.Advance(time.Second)
+	}
+	for i := range web.MaxOperations {
+		begin(strconv.Itoa(i), 302, "")
+	}
+	begin("more", 503, "~slow operations are under way")
+	begin("0", 302, "") // takes the place of the one that had the handle
+	close(end)
+	for i := range web.MaxOperations {
+		w.await(t, strconv.Itoa(i))
+	}
+	begin("more", 302, "")
+	w.run(t, []step{
+		{request: "GET /operations/1?output=text", status: 404},
+		{request: "GET /operations/0?output=text", status: 200},
+		{request: "GET /operations/2?output=text", status: 200},
+	})
+}
+
+// A client that does not read its answer keeps nobody else from theirs.
+func TestOperationsDoNotWaitForAReader(t *testing.T) {
+	w, _ := walkerWorld(t, func(context.Context, func(lafs.Visit) error) error { return nil })
+	w.run(t, []step{
+		{request: "POST /uri/{D}?t=start-deep-size&ophandle=slow", status: 302},
+		{request: "POST /uri/{D}?t=start-deep-size&ophandle=other", status: 302},
+	})
+	w.await(t, "slow")
+	w.await(t, "other")
+	t.Cleanup(w.HoldOperation("slow"))
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		w.AskOperation("slow")
+		w.AskOperation("other")
+	}()
+	select {
+	case <-asked:
+	case <-time.After(10 * time.Second):
+		t.Error("a slow reader blocks all operations")
+	}
+}
+
 // A stream that fails before its first line has a status; after that, a line that begins with ERROR.
 func TestStreamFails(t *testing.T) {
 	w, _ := walkerWorld(t, func(_ context.Context, visit func(lafs.Visit) error) error { return visit(lafs.Visit{Err: lost()}) })
@@ -264,7 +321,6 @@ func TestStatus(t *testing.T) {
 		{request: "GET /statistics?t=openmetrics", want: "~tahoe_stats_node_uptime 0\n# EOF\n"},
 		{request: "GET /status?t=zz", status: 400, want: "Unknown t value: 'zz'"},
 		{request: "GET /statistics?t=zz", status: 400, want: "Unknown t value: 'zz'"},
-		{request: "GET /status", status: 501},
 		{request: "GET /statistics/x", status: 404},
 		{request: "DELETE /status", status: 405},
 	})
@@ -314,13 +370,12 @@ func TestPages(t *testing.T) {
 		{request: "PUT /uri/{D}/%3Cb%3E%20%26?t=uri", body: "{LIT}"},
 		{request: "GET /uri/{D}", status: 302, header: "Location: /uri/{D}/"},
 		{request: "GET /uri/{D}/", want: "~&lt;b&gt; &amp;", header: "Cache-Control: no-store"},
-		{request: "GET /uri/{D}/", want: `~/@@named=/lit?save=true"`},
-		{request: "GET /uri/{D}/", want: `~href="?t=rename-form&amp;name=lit"`, header: "Content-Type: text/html; charset=utf-8"},
+		{request: "GET /uri/{D}/", want: `~/@@named=/lit"`},
+		{request: "GET /uri/{D}/", want: `~href="./lit?t=info"`, header: "Content-Type: text/html; charset=utf-8"},
 		{request: "GET /uri/{D}?t=readonly-uri", save: "RO"},
 		{request: "GET /uri/{RO}/", want: "~read-only"},
 		{request: "GET /uri/{D}?t=rename-form&name=%3Clit%3E", want: `~name="from_name" value="&lt;lit&gt;"`},
 		{request: "GET /uri/{RO}?t=rename-form&name=lit", status: 400},
-		{request: "GET /uri/{D}?t=info", status: 501},
 		{request: "GET /uri/{D}?t=zz", status: 400, want: "GET directory: bad t=zz"},
 		{request: "GET /uri/URI:DIR2-LIT:/", want: "~It is empty."},
 		{request: "POST /uri/{D}", form: []string{"t", "unlink", "name", "lit", "when_done", "."}, status: 302},

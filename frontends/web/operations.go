@@ -2,7 +2,10 @@ package web
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tahoe/caps"
@@ -43,7 +46,7 @@ func (o *operations) close() {
 // An operation is a walk and what it has found so far. Its fields from expires on are guarded by the table's lock, the rest
 // of what changes by its own.
 type operation struct {
-	kind   string // manifest, deep-size or deep-stats
+	kind   string // manifest, deep-size, deep-stats or deep-check
 	root   lafs.Child
 	cancel context.CancelFunc
 	began  time.Time
@@ -56,28 +59,59 @@ type operation struct {
 	manifest []wapi.ManifestEntry
 	verify   []string
 	indexes  []string
+	checks   *deepChecks // of a deep-check; nil of all else
 	finished bool
 	err      error
+	over     atomic.Bool // as finished is
 }
 
-// start begins a walk under a handle. One that has the handle already is given up.
-func (o *operations) start(handle, kind string, root caps.Cap, retain time.Duration, walk func(context.Context, func(lafs.Visit) error) error) {
+func newOperation(kind string, root caps.Cap) *operation {
+	return &operation{kind: kind, root: lafs.ChildOf(root), stats: lafs.NewDeepStats()}
+}
+
+// start begins an operation under a handle. One that has the handle already is given up. It fails when there is no room for one more.
+func (o *operations) start(handle string, op *operation, retain time.Duration, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(o.ctx)
-	op := &operation{kind: kind, root: lafs.ChildOf(root), cancel: cancel, began: o.clock.Now(), stats: lafs.NewDeepStats()}
+	op.cancel, op.began = cancel, o.clock.Now()
 	if retain > 0 {
 		op.expires, op.fixed = op.began.Add(retain), true
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sweep()
-	if old := o.table[handle]; old != nil {
-		old.cancel()
+	o.release(handle)
+	if err := o.makeRoom(); err != nil {
+		cancel()
+		return err
 	}
 	o.table[handle] = op
 	o.wg.Go(func() {
 		defer cancel()
-		o.finish(op, walk(ctx, op.visit))
+		o.finish(op, work(ctx))
 	})
+	return nil
+}
+
+// maxOperations are kept at once, each with all that it found: whoever may use the node could else fill its memory with handles.
+const maxOperations = 500
+
+// makeRoom drops the oldest operation that is finished, when there are too many. It fails when all of them run. The lock is held.
+func (o *operations) makeRoom() error {
+	if len(o.table) < maxOperations {
+		return nil
+	}
+	oldest := ""
+	for handle, op := range o.table {
+		if op.done() && (oldest == "" || op.began.Before(o.table[oldest].began)) {
+			oldest = handle
+		}
+	}
+	if oldest == "" {
+		text := fmt.Sprintf("%d slow operations are under way: wait for one of them, or cancel it", len(o.table))
+		return problem{status: http.StatusServiceUnavailable, text: text}
+	}
+	o.release(oldest)
+	return nil
 }
 
 func (op *operation) visit(v lafs.Visit) error {
@@ -98,6 +132,7 @@ func (op *operation) visit(v lafs.Visit) error {
 func (o *operations) finish(op *operation, err error) {
 	op.mu.Lock()
 	op.finished, op.err = true, err
+	op.over.Store(true)
 	op.mu.Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -152,8 +187,5 @@ func (o *operations) get(handle string, q poll) *operation {
 	return op
 }
 
-func (op *operation) done() bool {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	return op.finished
-}
+// done does not wait for op.mu, which is held while a client reads what was found, however slowly.
+func (op *operation) done() bool { return op.over.Load() }

@@ -15,6 +15,7 @@ type outlook struct {
 	Servers   int
 	Connected int
 	Accepting int
+	Barred    int // connected, and not certified by a grid manager
 	CanPut    bool
 	CanGet    bool
 	Put       string
@@ -23,14 +24,20 @@ type outlook struct {
 }
 
 func accepts(st grid.Status) bool {
-	return st.State == grid.Connected && st.Version.MaxImmutableShare > 0
+	return st.State == grid.Connected && st.Version.MaxImmutableShare > 0 && !barred(st)
 }
+
+// barred says whether a server gets no shares because no grid manager certifies it.
+func barred(st grid.Status) bool { return st.Certification.Limited && !st.Certification.Valid }
 
 func outlookOf(servers []grid.Status, e Encoding) outlook {
 	o := outlook{Servers: len(servers)}
 	for _, st := range servers {
 		if st.State == grid.Connected {
 			o.Connected++
+			if barred(st) {
+				o.Barred++
+			}
 		}
 		if accepts(st) {
 			o.Accepting++
@@ -74,8 +81,11 @@ func (o outlook) reasons() []string {
 	if n := o.Servers - o.Connected; n > 0 {
 		why = append(why, are(n)+" not connected")
 	}
-	if n := o.Connected - o.Accepting; n > 0 {
+	if n := o.Connected - o.Accepting - o.Barred; n > 0 {
 		why = append(why, are(n)+" full or read-only")
+	}
+	if o.Barred > 0 {
+		why = append(why, are(o.Barred)+" not certified by a grid manager")
 	}
 	return why
 }

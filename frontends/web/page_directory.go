@@ -1,63 +1,61 @@
 package web
 
 import (
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"tahoe/caps"
 	"tahoe/lafs"
 )
 
 type directoryData struct {
+	scripted
 	Title     string
-	Index     string // first characters of the storage index
 	Kind      string
 	Writeable bool
 	ReadOnly  template.URL // of the same directory without the power to write; empty when this is it
-	Entries   []entryRow
-	Problem   string // why there are no entries
+	Crumbs    []crumb      // the directories above this one, the outermost first
+	Count     string       // how many entries there are
+	Rows      int
 }
 
-type entryRow struct {
-	Name     string
-	Kind     string // a word for people
-	Open     template.URL
-	Save     template.URL
-	Rename   template.URL
-	Size     string
-	Modified string
+// A crumb leads to a directory on the path to this one.
+type crumb struct {
+	Name string
+	Open template.URL
 }
 
 // serveListingPage shows a directory to people. Links and forms on the page are relative to an address that ends in a slash.
 func (s *Server) serveListingPage(w *recorder, r *http.Request, rt route, d *lafs.Directory) error {
 	if !rt.slash {
-		return redirect(w, r, r.URL.EscapedPath()+"/")
+		return redirect(w, r, addressBelow(rt.cap, rt.names)+"/")
 	}
 	l, err := s.list(r.Context(), d)
 	if err != nil {
 		return err
 	}
 	data := directoryData{
-		Title: directoryTitle(rt), Index: caps.Abbrev(d.Cap()), Kind: directoryKind(d), Writeable: d.Writeable(),
-		Entries: make([]entryRow, 0, l.Len()),
+		scripted: newScripted(), Title: directoryTitle(rt), Kind: directoryKind(d), Writeable: d.Writeable(),
+		Crumbs: crumbsOf(rt), Count: countText(l.Len()), Rows: l.Len(),
 	}
 	if ro, ok := caps.ReadOnly(d.Cap()); ok && d.Writeable() {
 		data.ReadOnly = template.URL("/uri/" + escapeCap(ro.Encode()) + "/")
 	}
-	for e := range l.All() {
-		data.Entries = append(data.Entries, entryRowOf(e))
+	rows, err := s.entryRows(r.Context(), l)
+	if err != nil {
+		return err
 	}
-	return s.servePage(w, r, "directory.html", data)
+	return s.streamPage(w, r, longPage{"directory.top", "directory.bottom", data, func(p *pageStream) error { return writeRows(p, rows) }})
 }
 
 func directoryTitle(rt route) string {
 	if len(rt.names) == 0 {
 		return "Directory"
 	}
-	return "Directory " + strings.Join(rt.names, "/")
+	return rt.names[len(rt.names)-1]
 }
 
 func directoryKind(d *lafs.Directory) string {
@@ -70,63 +68,37 @@ func directoryKind(d *lafs.Directory) string {
 	return "can be changed"
 }
 
-// entryRowOf makes the links of an entry. Their parts are escaped here, colons too, which a template would take for the end of
-// a scheme.
-func entryRowOf(e lafs.Entry) entryRow {
-	row := entryRow{Name: e.Name, Kind: "unknown", Size: "?", Rename: template.URL("?t=rename-form&name=" + url.QueryEscape(e.Name))}
-	if t, ok := e.Metadata.LinkModified(); ok {
-		row.Modified = t.UTC().Format(time.DateTime)
+func countText(n int) string {
+	switch n {
+	case 0:
+		return "nothing in it"
+	case 1:
+		return "1 entry"
 	}
-	switch e.Kind() {
-	case lafs.KindDirectory:
-		row.Kind, row.Size = "directory", ""
-		row.Open = template.URL("/uri/" + escapeCap(strongest(e.Child)) + "/")
-	case lafs.KindFile:
-		row.Kind = "file"
-		if e.Mutable() {
-			row.Kind = "mutable file"
-		}
-		if n := sizeOf(e.Cap()); n != nil {
-			row.Size = sizeText(uint64(*n))
-		}
-		row.Open = template.URL("/file/" + escapeCap(strongest(e.Child)) + "/@@named=/" + url.PathEscape(e.Name))
-		row.Save = row.Open + "?save=true"
+	return fmt.Sprintf("%d entries", n)
+}
+
+// crumbsOf are links to the directories above the one in the path.
+func crumbsOf(rt route) []crumb {
+	var all []crumb
+	name := "Top"
+	for i, next := range rt.names {
+		all = append(all, crumb{name, template.URL(addressBelow(rt.cap, rt.names[:i]) + "/")})
+		name = next
 	}
-	return row
+	return all
 }
 
-type renameData struct {
-	Title, Name string
-}
-
-// serveRenameForm shows the form by which people rename a child.
-func (s *Server) serveRenameForm(w *recorder, r *http.Request, d *lafs.Directory, name string) error {
-	if !d.Writeable() {
-		return lafs.ErrReadOnly
+// addressBelow is the address of what has these names below a capability. It is made anew and not taken from a request, whose path
+// may begin with two slashes: as an address that would name another host.
+func addressBelow(text string, names []string) string {
+	var b strings.Builder
+	b.WriteString("/uri/" + escapeCap(text))
+	for _, name := range names {
+		b.WriteString("/" + pathElement(name))
 	}
-	return s.servePage(w, r, "rename.html", renameData{Title: "Rename " + name, Name: name})
+	return b.String()
 }
 
-type manifestData struct {
-	Title    string
-	Finished bool
-	Entries  []manifestRow
-}
-
-type manifestRow struct {
-	Path, Cap string
-	Open      template.URL
-}
-
-// manifestPage is what a walk has found. The operation's lock is held.
-func manifestPage(op *operation) manifestData {
-	d := manifestData{Title: "Manifest", Finished: op.finished, Entries: make([]manifestRow, 0, len(op.manifest))}
-	for _, e := range op.manifest {
-		row := manifestRow{Path: strings.Join(e.Path, "/"), Cap: e.Cap}
-		if e.Cap != "" {
-			row.Open = template.URL("/uri/" + escapeCap(e.Cap))
-		}
-		d.Entries = append(d.Entries, row)
-	}
-	return d
-}
+// pathElement writes a name as one element of a path.
+func pathElement(name string) string { return strings.ReplaceAll(url.PathEscape(name), ":", "%3A") }

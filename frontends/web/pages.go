@@ -2,52 +2,24 @@ package web
 
 import (
 	"bytes"
-	"embed"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
-	"path"
 	"time"
 
 	"tahoe/caps"
 	"tahoe/lafs/grid"
 )
 
-//go:embed pages
-var pageFiles embed.FS
-
-// pages are our own pages and what they are made of. They need no script.
+// pages are our own pages and what they are made of. Each does what it is for without a script.
 type pages struct {
 	templates *template.Template
+	assets    map[string]asset
 }
 
 func parsePages() *pages {
-	return &pages{template.Must(template.ParseFS(pageFiles, "pages/*.html"))}
-}
-
-// assetType is the media type of a file that the pages load, and empty for any other name.
-func assetType(name string) string {
-	switch name {
-	case "tahoe.css":
-		return "text/css; charset=utf-8"
-	case "icon.svg":
-		return "image/svg+xml"
-	}
-	return ""
-}
-
-func (p *pages) serveAsset(w *recorder, r *http.Request, name string) error {
-	if err := allow(r, http.MethodGet, http.MethodHead); err != nil {
-		return err
-	}
-	b, err := pageFiles.ReadFile(path.Join("pages", name))
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Cache-Control", "max-age=3600")
-	writeBody(w, r, assetType(name), http.StatusOK, b)
-	return nil
+	return &pages{template.Must(template.ParseFS(pageFiles, "pages/*.html")), readAssets()}
 }
 
 // servePage fills in a page. It may hold capabilities, so no cache keeps it.
@@ -56,13 +28,13 @@ func (s *Server) servePage(w *recorder, r *http.Request, name string, data any) 
 	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("fill in page: %w", err)
 	}
-	w.Header().Set("Content-Security-Policy", pagePolicy)
-	w.Header().Set("Cache-Control", "no-store")
-	writeBody(w, r, "text/html; charset=utf-8", http.StatusOK, b.Bytes())
+	setPageHeaders(w.Header(), data)
+	writeBody(w, r, htmlType, http.StatusOK, b.Bytes())
 	return nil
 }
 
 type welcomeData struct {
+	scripted
 	Nickname, NodeID, Version string
 	Encoding                  Encoding
 	Outlook                   outlook
@@ -80,10 +52,12 @@ type serverRow struct {
 	Version       string
 	Available     string
 	Accepts       bool
+	Certificate   string // what grid managers say; empty where there are none
 }
 
 func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 	d := welcomeData{
+		scripted: newScripted(),
 		Nickname: s.c.Nickname,
 		NodeID:   s.c.NodeID,
 		Version:  s.c.Version,
@@ -128,10 +102,24 @@ func rowOf(st grid.Status, now time.Time) serverRow {
 	if !st.LastSeen.IsZero() {
 		row.Available = sizeText(st.Version.Available)
 	}
+	row.Certificate = certificateText(st.Certification, now)
 	if st.State == grid.Connected && !row.Accepts {
 		row.Status += ", takes no shares"
 	}
 	return row
+}
+
+// certificateText says for how long a server is certified.
+func certificateText(c grid.Certification, now time.Time) string {
+	switch {
+	case !c.Limited:
+		return ""
+	case c.Expires.IsZero():
+		return "no certificate: gets no shares"
+	case !c.Valid:
+		return "certificate ended " + ago(c.Expires, now) + ": gets no shares"
+	}
+	return "certified for " + lasting(c.Expires.Sub(now))
 }
 
 func stateWord(st grid.Status) string {
@@ -145,6 +133,7 @@ func stateWord(st grid.Status) string {
 }
 
 type uploadedData struct {
+	scripted
 	Cap, Name, Size string
 	Open, Save      template.URL
 }
@@ -153,7 +142,7 @@ type uploadedData struct {
 // for the end of a scheme.
 func uploadedPage(c caps.Cap, name string, size int64) uploadedData {
 	text := escapeCap(c.Encode())
-	d := uploadedData{Cap: c.Encode(), Name: name, Size: sizeText(uint64(size))}
+	d := uploadedData{scripted: newScripted(), Cap: c.Encode(), Name: name, Size: sizeText(uint64(size))}
 	if name == "" {
 		d.Open = template.URL("/uri/" + text)
 		d.Save = d.Open + "?save=true"

@@ -37,8 +37,12 @@ func (s *Server) servePost(w *recorder, r *http.Request, rt route) error {
 		return s.streamManifest(p)
 	case "start-manifest", "start-deep-size", "start-deep-stats":
 		return s.startOperation(p, strings.TrimPrefix(op, "start-"))
-	case "check", "start-deep-check", "stream-deep-check":
-		return notYet("checking files and directories is")
+	case "stream-deep-check":
+		return s.streamDeepCheck(p)
+	case "start-deep-check":
+		return s.startDeepCheck(p)
+	case "check":
+		return s.postCheck(p, target)
 	}
 	answer, err := s.post(p)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"tahoe/frontends/web/wapi"
 	"tahoe/introducer"
@@ -50,6 +51,13 @@ func serverAnswer(st grid.Status) wapi.Server {
 		a.AvailableSpace = &st.Version.Available
 		seconds := float64(st.LastSeen.UnixMicro()) / 1e6
 		a.LastReceivedData = &seconds
+	}
+	if c := st.Certification; c.Limited {
+		a.Certificate = &wapi.Certificate{Valid: c.Valid}
+		if !c.Expires.IsZero() {
+			text := c.Expires.UTC().Format(time.RFC3339)
+			a.Certificate.Expires = &text
+		}
 	}
 	return a
 }

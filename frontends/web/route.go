@@ -100,9 +100,13 @@ func capRoute(first, rest string) route {
 
 func operationRoute(rest string) route {
 	rt := route{kind: kindOperation, shape: "/operations/[handle]"}
+	handle, index, _ := strings.Cut(rest, "/")
 	var err error
-	if rt.rest, err = url.PathUnescape(rest); err != nil {
+	if rt.rest, err = url.PathUnescape(handle); err != nil {
 		rt.err = badEscape()
+	}
+	if index = strings.TrimSuffix(index, "/"); index != "" {
+		rt.names, rt.shape = []string{index}, rt.shape+"/[index]"
 	}
 	return rt
 }
@@ -186,6 +190,6 @@ func queryText(r *http.Request) string {
 }
 
 // words are the values of t= that the web API has.
-var words = strings.Fields(`json uri readonly-uri info rename-form status cancel openmetrics
+var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
 	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest`)

@@ -23,7 +23,7 @@ func (s *Server) serveStatus(w *recorder, r *http.Request, rt route) error {
 	case "json":
 		return s.writeJSON(w, r, "application/json", s.statusAnswer())
 	case "", "html":
-		return notYet("the page of operations is (t=json is there)")
+		return s.serveStatusPage(w, r)
 	default:
 		return badRequest("Unknown t value: '%s'", short(t))
 	}
@@ -44,7 +44,7 @@ func (s *Server) serveStatistics(w *recorder, r *http.Request, rt route) error {
 		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.history.statistics()))
 		return nil
 	case "", "html":
-		return notYet("the page of statistics is (t=json and t=openmetrics are there)")
+		return s.serveStatisticsPage(w, r)
 	default:
 		return badRequest("Unknown t value: '%s'", short(t))
 	}

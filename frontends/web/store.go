@@ -23,4 +23,8 @@ type Store interface {
 	MakePath(ctx context.Context, root caps.Cap, path []string, o lafs.MkdirOptions) (*lafs.Directory, error)
 	Move(ctx context.Context, from *lafs.Directory, fromName string, to *lafs.Directory, toName string, r lafs.Replace) error
 	Walk(ctx context.Context, root caps.Cap, visit func(lafs.Visit) error) error
+
+	Check(ctx context.Context, k caps.Cap, o lafs.CheckOptions) (*lafs.CheckResult, error)
+	Repair(ctx context.Context, k caps.Cap, o lafs.CheckOptions) (*lafs.RepairResult, error)
+	DeepCheck(ctx context.Context, root caps.Cap, repair bool, o lafs.CheckOptions, visit func(lafs.Checked) error) error
 }

@@ -14,6 +14,36 @@ import (
 // streamManifest answers t=stream-manifest: a line of JSON for each file and directory that is reached, as the walk comes to
 // it, and the statistics at last. What goes wrong after the first line is told in a line that is no JSON.
 func (s *Server) streamManifest(p *post) error {
+	return s.streamWalk(p, func(d *lafs.Directory, out *stream, stats *lafs.DeepStats) error {
+		return s.store.Walk(p.r.Context(), d.Cap(), func(v lafs.Visit) error {
+			if len(v.Path) == 0 && v.Err != nil {
+				return v.Err // nothing is written yet, so it can be a status
+			}
+			stats.Add(v)
+			if err := out.unit(v); err != nil {
+				return err
+			}
+			return endsWalk(v.Err)
+		})
+	})
+}
+
+// streamDeepCheck answers t=stream-deep-check: the same, with what a check of each found.
+func (s *Server) streamDeepCheck(p *post) error {
+	repair, o, err := p.checkOptions()
+	if err != nil {
+		return err
+	}
+	return s.streamWalk(p, func(d *lafs.Directory, out *stream, stats *lafs.DeepStats) error {
+		return s.store.DeepCheck(p.r.Context(), d.Cap(), repair, o, func(c lafs.Checked) error {
+			stats.Add(c.Visit)
+			return out.checked(c, repair)
+		})
+	})
+}
+
+// streamWalk sends what a walk tells, and statistics.
+func (s *Server) streamWalk(p *post, walk func(*lafs.Directory, *stream, *lafs.DeepStats) error) error {
 	d, err := s.directory(p)
 	if err != nil {
 		return err
@@ -22,16 +52,7 @@ func (s *Server) streamManifest(p *post) error {
 	out := s.newStream(p.w)
 	defer out.to.dog.stop()
 	stats := lafs.NewDeepStats()
-	err = s.store.Walk(p.r.Context(), d.Cap(), func(v lafs.Visit) error {
-		if len(v.Path) == 0 && v.Err != nil {
-			return v.Err // nothing is written yet, so it can be a status
-		}
-		stats.Add(v)
-		if err := out.unit(v); err != nil {
-			return err
-		}
-		return endsWalk(v.Err)
-	})
+	err = walk(d, out, stats)
 	if err != nil && p.w.status == 0 && out.idle() {
 		return err
 	}
@@ -97,7 +118,25 @@ func (o *stream) flush() error {
 }
 
 // unit writes what the walk came to.
-func (o *stream) unit(v lafs.Visit) error {
+func (o *stream) unit(v lafs.Visit) error { return o.unitWith(v, nil) }
+
+// checked writes what the walk came to, and how that is.
+func (o *stream) checked(c lafs.Checked, repair bool) error {
+	return o.unitWith(c.Visit, func(p *printer) {
+		switch {
+		case c.Err != nil && c.Check == nil && c.Repair == nil: // access is prohibited
+		case repair:
+			p.key("check-and-repair-results")
+			p.repairResult(c.Repair)
+		default:
+			p.key("check-results")
+			p.checkResult(c.Check)
+		}
+	})
+}
+
+// unitWith writes a unit with some more members.
+func (o *stream) unitWith(v lafs.Visit, more func(*printer)) error {
 	p := &o.p
 	p.open('{')
 	p.key("path")
@@ -115,6 +154,9 @@ func (o *stream) unit(v lafs.Visit) error {
 		index = i.String()
 	}
 	o.member("storage-index", index)
+	if more != nil {
+		more(p)
+	}
 	p.close('}')
 	return o.line()
 }

@@ -114,6 +114,9 @@ func touched(old *Metadata, given *Metadata, at time.Time) Metadata {
 	return o.metadata()
 }
 
+// LinkedAt is the metadata of a child that is linked for the first time, for Pack, which notes no times.
+func LinkedAt(at time.Time) json.RawMessage { return touched(nil, nil, at).Raw() }
+
 // truthy says whether a value counts as yes: what is not false, null, zero or empty.
 func truthy(value string) bool {
 	switch value {

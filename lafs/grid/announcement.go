@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"tahoe/internal/base32"
+	"tahoe/internal/gridmanager"
 )
 
 // A ServerID names a server: "v0-" and its public key in base32, or any text that servers.yaml gives it.
@@ -33,6 +34,8 @@ type Announcement struct {
 	NURLs    []string // where it speaks GBS
 	FURL     string   // names its Tub, from which lease secrets derive
 	Seed     []byte   // places it in the permuted order; nil: from the ID
+
+	Certificates []gridmanager.Signed // by which grid managers say that shares should go there
 
 	Application string            // name and version of its software, as announced
 	Connections map[string]string // of servers.yaml: "tcp" to "tcp", "tor" or "disabled"
@@ -91,12 +94,12 @@ func looksLikeKey(s string) bool {
 func (a *Announcement) Equal(b *Announcement) bool {
 	return a.ID == b.ID && a.Nickname == b.Nickname && a.FURL == b.FURL && a.Application == b.Application &&
 		slices.Equal(a.NURLs, b.NURLs) && bytes.Equal(a.Seed, b.Seed) && (a.Seed == nil) == (b.Seed == nil) &&
-		maps.Equal(a.Connections, b.Connections)
+		maps.Equal(a.Connections, b.Connections) && slices.Equal(a.Certificates, b.Certificates)
 }
 
 // clone makes a copy that shares no memory.
 func (a Announcement) clone() *Announcement {
-	a.NURLs, a.Seed, a.Connections = slices.Clone(a.NURLs), slices.Clone(a.Seed), maps.Clone(a.Connections)
+	a.NURLs, a.Seed, a.Connections, a.Certificates = slices.Clone(a.NURLs), slices.Clone(a.Seed), maps.Clone(a.Connections), slices.Clone(a.Certificates)
 	return &a
 }
 

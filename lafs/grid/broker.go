@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tahoe/internal/gridmanager"
 	"tahoe/reactor"
 	"tahoe/storage"
 )
@@ -46,11 +47,12 @@ const (
 
 // BrokerConfig is what a Broker may be given.
 type BrokerConfig struct {
-	Preferred []ServerID     // these servers come first in every order
-	Enough    int            // with fewer servers connected than this, callers hasten the search for more; 0: 10
-	Clock     reactor.Clock  // nil: reactor.System
-	Log       *slog.Logger   // nil: silent
-	Rand      func() float64 // jitter, in [0, 1); nil: math/rand/v2
+	Preferred []ServerID              // these servers come first in every order
+	Managers  []gridmanager.PublicKey // if there are any, only servers that one of them certifies get shares
+	Enough    int                     // with fewer servers connected than this, callers hasten the search for more; 0: 10
+	Clock     reactor.Clock           // nil: reactor.System
+	Log       *slog.Logger            // nil: silent
+	Rand      func() float64          // jitter, in [0, 1); nil: math/rand/v2
 
 	ProbeEvery   time.Duration // between signs of life of a connected server; 0: 5 minutes
 	ProbeTimeout time.Duration // for a sign of life; 0: 5 seconds

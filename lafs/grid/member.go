@@ -30,6 +30,7 @@ func newMember(b *Broker, a sealed) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.certify(b.c.Managers, b.c.Clock, b.c.Log)
 	m := &member{Server: s, b: b, wake: make(chan struct{}, 1)}
 	s.store.next = func() storage.Server {
 		if c := m.conn.Load(); c != nil {

@@ -85,6 +85,7 @@ func ParseAnnouncement(id ServerID, ann map[string]any) (Announcement, error) {
 	a.FURL = p.text("anonymous-storage-FURL", maxURL)
 	a.NURLs = p.texts("anonymous-storage-NURLs", maxNURLs, maxURL)
 	a.Seed = p.seed("permutation-seed-base32")
+	a.Certificates = p.certificates("grid-manager-certificates")
 	if p.err != nil {
 		return Announcement{}, p.err
 	}

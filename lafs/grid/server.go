@@ -18,6 +18,7 @@ type Server struct {
 	seed   []byte
 	vitals *vitals
 	store  *guard
+	managed
 }
 
 // NewServer makes a server that is always up, of s: for tests, and for programs that bring their own storage. Until
@@ -75,7 +76,11 @@ func (s *Server) Storage() storage.Server { return s.store }
 func (s *Server) Version() storage.Version { return s.vitals.status.Load().Version }
 
 // Status is a snapshot of how the server is doing.
-func (s *Server) Status() Status { return s.vitals.snapshot() }
+func (s *Server) Status() Status {
+	st := s.vitals.snapshot()
+	st.Certification = s.certification()
+	return st
+}
 
 // String is the server's name and abbreviated identifier, as in errors.
 func (s *Server) String() string { return s.ann().String() }

@@ -37,16 +37,17 @@ func (s State) String() string {
 
 // A Status is a snapshot of a server for people. It holds no secret.
 type Status struct {
-	ID       ServerID
-	Nickname string
-	TubID    string // in base32
-	Static   bool   // from servers.yaml, and not announced
-	State    State
-	Since    time.Time // the state is this one since then
-	LastSeen time.Time // the last answer; zero when there was none
-	NextTry  time.Time // the next sign of life is due, when nothing happens before
-	Version  storage.Version
-	LastErr  string // one sentence: why it is not connected
+	ID            ServerID
+	Nickname      string
+	TubID         string // in base32
+	Static        bool   // from servers.yaml, and not announced
+	State         State
+	Since         time.Time // the state is this one since then
+	LastSeen      time.Time // the last answer; zero when there was none
+	NextTry       time.Time // the next sign of life is due, when nothing happens before
+	Version       storage.Version
+	LastErr       string // one sentence: why it is not connected
+	Certification Certification
 }
 
 // Text is the state in one sentence.

@@ -61,7 +61,8 @@ func orDefault[T comparable](v *T, value T) {
 // for the file. It holds no connection and no goroutine, so there is nothing to close.
 type File struct {
 	d     *Downloader
-	chk   caps.CHK
+	chk   facts
+	key   func() *[16]byte // a function, which nothing prints; nil: the ciphertext is what is read
 	index storage.Index
 	turn  chan struct{} // held by whoever fetches the ciphertext hash tree
 	tree  meter         // what came of it, by which those who wait for it see that it comes
@@ -77,7 +78,25 @@ type File struct {
 
 // Open makes a File of a capability. It asks nobody.
 func (d *Downloader) Open(c caps.CHK) *File {
-	return &File{d: d, chk: c, index: c.Index(), turn: make(chan struct{}, 1), answers: make(map[grid.ServerID]*Answer), changed: make(chan struct{})}
+	f := d.open(c)
+	f.key = func() *[16]byte { key := c.Key(); return &key }
+	return f
+}
+
+// OpenCiphertext makes a File of the ciphertext of what a capability verifies. That is enough to repair it.
+func (d *Downloader) OpenCiphertext(c caps.CHKVerify) *File { return d.open(c) }
+
+// facts are what all capabilities of a file tell of it. A caps.CHK and a caps.CHKVerify have them.
+type facts interface {
+	Index() storage.Index
+	UEBHash() [32]byte
+	Needed() int
+	Total() int
+	Size() int64
+}
+
+func (d *Downloader) open(c facts) *File {
+	return &File{d: d, chk: c, key: func() *[16]byte { return nil }, index: c.Index(), turn: make(chan struct{}, 1), answers: make(map[grid.ServerID]*Answer), changed: make(chan struct{})}
 }
 
 // Size is the size of the file in bytes.
@@ -98,10 +117,12 @@ func (f *File) Read(ctx context.Context, off, n int64, w io.Writer) error {
 	if n == 0 {
 		return nil
 	}
-	key := f.chk.Key()
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		return fmt.Errorf("make cipher: %w", err)
+	var block cipher.Block
+	if key := f.key(); key != nil {
+		var err error
+		if block, err = aes.NewCipher(key[:]); err != nil {
+			return fmt.Errorf("make cipher: %w", err)
+		}
 	}
 	return f.read(ctx, block, off, off+n, w)
 }

@@ -44,7 +44,8 @@ type pipeline struct {
 	layout   layout.Layout
 	header   []byte
 	source   *plaintext
-	cipher   cipher.Block
+	cipher   cipher.Block // nil: the source is ciphertext
+	proof    *truth       // of a file that is repaired: what its shares have to say; else nil
 	code     *zfec.Code
 	pool     *reactor.Pool
 	meter    *uploadMeter
@@ -89,9 +90,12 @@ func pipelineMemory(g layout.Geometry) int64 {
 
 // newPipeline makes a pipeline over bufs, of which there are slotsFor, slotSize each.
 func newPipeline(g layout.Geometry, l layout.Layout, source *plaintext, pool *reactor.Pool, m *uploadMeter, bufs [][]byte) (*pipeline, error) {
-	block, err := aes.NewCipher(source.key[:])
-	if err != nil {
-		return nil, fmt.Errorf("make cipher: %w", err)
+	var block cipher.Block
+	if !source.sealed {
+		var err error
+		if block, err = aes.NewCipher(source.key[:]); err != nil {
+			return nil, fmt.Errorf("make cipher: %w", err)
+		}
 	}
 	code, err := zfec.New(g.Needed, g.Total)
 	if err != nil {
@@ -112,7 +116,12 @@ func newPipeline(g layout.Geometry, l layout.Layout, source *plaintext, pool *re
 func (p *pipeline) run(ctx context.Context) (taghash.Hash, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() { p.ring.fail(context.Cause(ctx)) })
+	stop := context.AfterFunc(ctx, func() {
+		p.ring.fail(context.Cause(ctx))
+		if p.source.interrupt != nil {
+			p.source.interrupt()
+		}
+	})
 	defer stop()
 	var wg sync.WaitGroup
 	for range min(p.pool.Slots()+1, len(p.ring.slots)) { // one more than can compute, which reads ahead
@@ -213,8 +222,9 @@ func (p *pipeline) blocks(s int, buf []byte) [][]byte {
 
 // seal encrypts segment s and adds the parity blocks. The padding of the tail is not encrypted.
 func (p *pipeline) seal(s int, buf []byte, blocks [][]byte) error {
-	offset, size, _ := p.geometry.Segment(s)
-	decrypt(p.cipher, offset, buf[:size]) // which encrypts as well: the key stream is the same
+	if offset, size, _ := p.geometry.Segment(s); p.cipher != nil {
+		decrypt(p.cipher, offset, buf[:size]) // which encrypts as well: the key stream is the same
+	}
 	return p.code.Encode(blocks)
 }
 
@@ -259,6 +269,7 @@ type trailers struct {
 // finish builds the hash trees and publishes them to the streams.
 func (p *pipeline) finish(ctx context.Context, flat taghash.Hash) (taghash.Hash, error) {
 	t := &trailers{blocks: make([]hashtree.Tree, p.geometry.Total)}
+	var failed error
 	err := p.pool.Do(ctx, func() {
 		t.ciphertext = hashtree.Build(p.segmentHashes)
 		roots := make([]taghash.Hash, len(t.blocks))
@@ -270,7 +281,11 @@ func (p *pipeline) finish(ctx context.Context, flat taghash.Hash) (taghash.Hash,
 		u := layout.NewUEB(p.geometry)
 		u.CiphertextHash, u.CiphertextRoot, u.ShareRoot = flat, t.ciphertext.Root(), t.shares.Root()
 		t.ueb = u.Encode()
+		if p.proof != nil {
+			t.ueb, failed = p.proof.raw, p.proof.agrees(u)
+		}
 	})
+	err = cmp.Or(err, failed)
 	if err != nil {
 		p.ring.fail(err)
 		return taghash.Hash{}, err

@@ -28,8 +28,8 @@ import (
 // What it holds of the budget, and when it gives that back, is told in fetch_memory.go.
 type fetch struct {
 	f        *File
-	block    cipher.Block
-	off, end int64 // the range, within the file and not empty
+	block    cipher.Block // nil: what is read stays encrypted
+	off, end int64        // the range, within the file and not empty
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	outer    context.Context // the caller's, but without its end: for advice

@@ -97,7 +97,9 @@ func (x *fetch) finish(s *slot, segment int) {
 		at, size, _ := g.Segment(segment)
 		from, to := max(x.off-at, 0), min(x.end-at, size)
 		plain = ciphertext[from:to]
-		decrypt(x.block, at+from, plain)
+		if x.block != nil {
+			decrypt(x.block, at+from, plain)
+		}
 	})
 	if err != nil || failed != nil {
 		x.cancel(firstError(failed, err))

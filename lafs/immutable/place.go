@@ -53,6 +53,7 @@ type placer struct {
 	index   storage.Index
 	size    int64 // of a share
 	servers []*candidate
+	barred  []*grid.Server // they would get shares, but no grid manager certifies them
 	answers chan answer
 	running sync.WaitGroup // questions, renewals and aborts under way
 }
@@ -67,14 +68,15 @@ type candidate struct {
 	known   bool // it has answered
 	holds   []int
 	refused []int // shares that it gave no room for
+	spoiled []int // shares that it says it holds, and that are no good
 	writers map[int]storage.Writer
 	err     error // why it is of no use, or of less
 	dead    bool  // it has failed
 }
 
 func newPlacer(c *UploaderConfig, enc Encoding, i storage.Index, size int64) *placer {
-	servers := c.Servers.Permuted(i)
 	p := &placer{c: c, enc: enc, index: i, size: size}
+	servers := p.certified(c.Servers.Permuted(i))
 	for _, s := range servers[:min(len(servers), 2*enc.Total)] {
 		x := &candidate{Server: s, room: s.Version().MaxImmutableShare >= uint64(size), writers: map[int]storage.Writer{}}
 		if !x.room {
@@ -87,10 +89,23 @@ func newPlacer(c *UploaderConfig, enc Encoding, i storage.Index, size int64) *pl
 	return p
 }
 
+// certified are the servers that may get shares now.
+func (p *placer) certified(servers []*grid.Server) []*grid.Server {
+	out := make([]*grid.Server, 0, len(servers))
+	for _, s := range servers {
+		if s.Certified() {
+			out = append(out, s)
+		} else {
+			p.barred = append(p.barred, s)
+		}
+	}
+	return out
+}
+
 // place finds a home for every share, as happily as the servers allow, and returns where shares have to be sent. Whatever
 // it returns, finish has to be called.
 func (p *placer) place(ctx context.Context) (map[int]*candidate, error) {
-	if len(p.servers) == 0 {
+	if len(p.servers)+len(p.barred) == 0 {
 		return nil, grid.ErrNoServers
 	}
 	if len(p.servers) < p.enc.Happy { // whatever they answer
@@ -253,6 +268,9 @@ func (p *placer) report(plan []int) []Answer {
 			a.Err = errTooSlow
 		}
 		out = append(out, a)
+	}
+	for _, s := range p.barred {
+		out = append(out, Answer{Server: s.Name(), Err: grid.ErrUncertified})
 	}
 	return out
 }

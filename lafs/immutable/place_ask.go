@@ -166,7 +166,7 @@ func (p *placer) take(ctx context.Context, a answer) {
 	}
 	x.known = true
 	for _, n := range a.holds {
-		if int(n) < p.enc.Total && !slices.Contains(x.holds, int(n)) {
+		if int(n) < p.enc.Total && !slices.Contains(x.holds, int(n)) && !slices.Contains(x.spoiled, int(n)) {
 			x.holds = append(x.holds, int(n))
 		}
 	}

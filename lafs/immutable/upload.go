@@ -150,10 +150,8 @@ func (u *Uploader) store(ctx context.Context, plain *plaintext, enc Encoding, m 
 	if err != nil {
 		return nil, err
 	}
-	t := &transfer{
-		c: &u.c, pipe: pipe, placer: newPlacer(&u.c, enc, index, l.ShareSize()),
-		result: &UploadResult{Index: index},
-	}
+	placer := newPlacer(&u.c, enc, index, l.ShareSize())
+	t := &transfer{c: &u.c, place: placer.place, pipe: pipe, placer: placer, result: &UploadResult{Index: index}}
 	ueb, err := t.run(ctx)
 	if err != nil {
 		return nil, err
@@ -186,6 +184,7 @@ func (u *Uploader) buffers(n, size int) (bufs [][]byte, done func()) {
 // A transfer encodes one file and sends its shares.
 type transfer struct {
 	c      *UploaderConfig
+	place  func(context.Context) (map[int]*candidate, error) // finds servers for the shares
 	pipe   *pipeline
 	placer *placer
 	result *UploadResult
@@ -220,7 +219,7 @@ func (t *transfer) run(ctx context.Context) (taghash.Hash, error) {
 // deliver finds servers and sends them their shares. It returns where shares were sent.
 func (t *transfer) deliver(ctx, placing context.Context) (map[int]*candidate, error) {
 	begun := t.c.Clock.Now()
-	targets, err := t.placer.place(placing)
+	targets, err := t.place(placing)
 	if err != nil {
 		return nil, err
 	}

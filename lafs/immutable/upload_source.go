@@ -28,10 +28,13 @@ const (
 // A plaintext is a source that was read once: its size and key are known, and it can be read again.
 type plaintext struct {
 	io.ReaderAt
-	size  int64
-	key   [16]byte // of no use to a literal
-	close func() error
-	was   fs.FileInfo // of a file whose key was found, before that; nil for any other source
+	size   int64
+	key    [16]byte // of no use to a literal
+	sealed bool     // it is ciphertext already, of a file that is repaired; there is no key
+	close  func() error
+	// interrupt ends reads that are under way, when nobody wants what they read any more; nil where reads end by themselves.
+	interrupt func()
+	was       fs.FileInfo // of a file whose key was found, before that; nil for any other source
 }
 
 // unchanged returns an error when the source is a file that was written to since its key was found: shares of what was

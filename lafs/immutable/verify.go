@@ -1,6 +1,7 @@
 package immutable
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -58,6 +59,7 @@ func mismatch(u layout.UEB, k, n int, size int64, err error) error {
 type truth struct {
 	ueb     layout.UEB
 	uebSize int
+	raw     []byte // the UEB as it lies in shares
 	g       layout.Geometry
 }
 
@@ -89,7 +91,7 @@ func verifyUEB(l layout.Layout, b []byte, hash taghash.Hash, k, n int, size int6
 	if err != nil {
 		return truth{}, mismatch(u, k, n, size, err)
 	}
-	return truth{ueb: u, uebSize: length, g: g}, nil
+	return truth{ueb: u, uebSize: length, raw: bytes.Clone(b), g: g}, nil
 }
 
 // verifyShare checks the share hash chain of share num against the root of the share hash tree, and the block hash tree

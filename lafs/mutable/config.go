@@ -72,7 +72,7 @@ func (c *Config) prepare() {
 		c.Encoding = DefaultEncoding()
 	}
 	if c.Keys == nil {
-		c.Keys = NewKeyPool(0, c.Pool)
+		c.Keys = NewKeyPool(0, 0, c.Pool)
 	}
 	if c.Clock == nil {
 		c.Clock = reactor.System()

@@ -100,18 +100,33 @@ func readFull(r io.ReaderAt, b []byte, off int64) error {
 
 // run encodes segments first to last, of which read gives the plaintext.
 func (e *encoder) run(ctx context.Context, first, last int, read func(b []byte, off int64) error) (*encoded, error) {
+	var salt [layout.SaltSize]byte
+	rand.Read(salt[:])
+	out, err := e.finish(ctx, first, last, func() error {
+		for s := first; s <= last; s++ {
+			if err := e.segment(ctx, s, salt, read); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		out.salt = salt
+	}
+	return out, err
+}
+
+// finish lets all put the segments first to last, and makes the hash trees.
+func (e *encoder) finish(ctx context.Context, first, last int, all func() error) (*encoded, error) {
 	out := &encoded{g: e.g, first: first, last: last, close: e.drop, data: bytes.NewReader(e.blocks)}
-	rand.Read(out.salt[:])
 	if e.out != nil {
 		out.data = e.out
 	}
-	for s := first; s <= last; s++ {
-		if err := e.segment(ctx, s, out.salt, read); err != nil {
-			e.drop()
-			return nil, err
-		}
+	err := all()
+	if err == nil {
+		err = e.o.m.c.Pool.Do(ctx, func() { out.build(e.leaves) })
 	}
-	if err := e.o.m.c.Pool.Do(ctx, func() { out.build(e.leaves) }); err != nil {
+	if err != nil {
 		e.drop()
 		return nil, err
 	}
@@ -155,14 +170,20 @@ func (e *encoder) segment(ctx context.Context, s int, salt [layout.SaltSize]byte
 	if err != nil {
 		return fmt.Errorf("encode segment %d: %w", s, err)
 	}
+	return e.put(ctx, s, block)
+}
+
+// put hashes the blocks of segment s, and keeps them.
+func (e *encoder) put(ctx context.Context, s int, block int64) error {
 	stride := int(block + e.g.SaltSize())
 	if err := e.hash(ctx, s, stride); err != nil {
 		return err
 	}
 	if e.out != nil {
-		_, err = e.out.Write(e.blocks[:e.g.Total*stride])
+		_, err := e.out.Write(e.blocks[:e.g.Total*stride])
+		return err
 	}
-	return err
+	return nil
 }
 
 // spread cuts a padded segment of ciphertext into blocks and makes the others, each behind its salt.

@@ -5,31 +5,50 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"sync/atomic"
 
 	"tahoe/lafs/mutable/layout"
 	"tahoe/reactor"
 )
 
 // A KeyPool makes RSA keys ahead, so that creating a file need not wait for one: making one takes some 100 ms of processor
-// time. It is a reactor.Service; while it does not run, Get makes keys itself.
+// time. It keeps more of them ready the more are taken: who copies a tree of many directories will do it again. It is a
+// reactor.Service; while it does not run, Get makes keys itself.
 type KeyPool struct {
-	ready chan *rsa.PrivateKey
-	pool  *reactor.Pool // of keys alone
+	ready  chan *rsa.PrivateKey
+	wanted atomic.Int64  // how many Run keeps ready
+	taken  chan struct{} // wakes Run
+	pool   *reactor.Pool // of keys alone
 }
 
-// NewKeyPool makes a pool that keeps up to size keys, which Run makes one at a time. No more are made at once than pool has
-// slots. They take none of these: a key takes a hundred times as long as other processor work, which would wait for it.
-func NewKeyPool(size int, pool *reactor.Pool) *KeyPool {
-	return &KeyPool{ready: make(chan *rsa.PrivateKey, max(size, 0)), pool: reactor.NewPool(pool.Slots())}
+// NewKeyPool makes a pool that keeps least keys ready at first, one more for each that is taken, and never more than most. Run
+// makes them one at a time. No more are made at once than pool has slots. They take none of these: a key takes a hundred times
+// as long as other processor work, which would wait for it.
+func NewKeyPool(least, most int, pool *reactor.Pool) *KeyPool {
+	most = max(least, most, 0)
+	p := &KeyPool{ready: make(chan *rsa.PrivateKey, most), taken: make(chan struct{}, 1), pool: reactor.NewPool(pool.Slots())}
+	p.wanted.Store(int64(max(least, 0)))
+	return p
 }
 
 // Get takes a key that is ready, or makes one. It does not wait for Run.
 func (p *KeyPool) Get(ctx context.Context) (*rsa.PrivateKey, error) {
+	p.grow()
 	select {
 	case k := <-p.ready:
 		return k, nil
 	default:
 		return p.generate(ctx)
+	}
+}
+
+// grow notes that a key is taken.
+func (p *KeyPool) grow() {
+	for n := p.wanted.Load(); n < int64(cap(p.ready)) && !p.wanted.CompareAndSwap(n, n+1); n = p.wanted.Load() {
+	}
+	select {
+	case p.taken <- struct{}{}:
+	default:
 	}
 }
 
@@ -39,20 +58,29 @@ func (p *KeyPool) Ready() int { return len(p.ready) }
 // Run keeps the pool full until ctx ends.
 func (p *KeyPool) Run(ctx context.Context, ready func()) error {
 	ready()
-	for cap(p.ready) > 0 && ctx.Err() == nil {
-		k, err := p.generate(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+	for {
+		if err := p.fill(ctx); err != nil {
 			return err
 		}
 		select {
-		case p.ready <- k:
+		case <-p.taken:
 		case <-ctx.Done():
+			return nil
 		}
 	}
-	<-ctx.Done()
+}
+
+// fill makes the keys that are wanted. Nobody else puts any into the pool.
+func (p *KeyPool) fill(ctx context.Context) error {
+	for int64(len(p.ready)) < p.wanted.Load() && ctx.Err() == nil {
+		k, err := p.generate(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err == nil {
+			p.ready <- k
+		}
+	}
 	return nil
 }
 

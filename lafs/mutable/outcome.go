@@ -36,6 +36,7 @@ func (p *publication) take(o outcome) {
 		p.strange = append(p.strange, o.server)
 	}
 	if o.result.Wrote || p.tookBefore(o) {
+		p.took += len(o.shares)
 		for num := range o.shares {
 			p.placed[num] = append(p.placed[num], o.server)
 		}

@@ -41,7 +41,7 @@ func TestIdleFilesAreForgotten(t *testing.T) {
 func TestRememberedContentsAreBounded(t *testing.T) {
 	w := newWorld(t, 1)
 	m := w.files(encoding(1, 1), func(c *mutable.Config) { c.Remember = 1000 })
-	keys := mutable.NewKeyPool(0, reactor.NewPool(0))
+	keys := mutable.NewKeyPool(0, 0, reactor.NewPool(0))
 	for i, size := range []int{400, 400, 501, 400, 100, 1} {
 		k, err := keys.Get(t.Context())
 		must(t, err)
@@ -92,7 +92,7 @@ func TestOnePlaceForEachFile(t *testing.T) {
 }
 
 func TestKeyPool(t *testing.T) {
-	p := mutable.NewKeyPool(2, reactor.NewPool(0))
+	p := mutable.NewKeyPool(1, 2, reactor.NewPool(0))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var running sync.WaitGroup
@@ -101,13 +101,18 @@ func TestKeyPool(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for p.Ready() < 2 {
-		time.Sleep(time.Millisecond)
+	wait := func(n int) {
+		for p.Ready() < n {
+			time.Sleep(time.Millisecond)
+		}
 	}
+	wait(1)
 	a, err := p.Get(t.Context())
 	must(t, err)
+	wait(2) // one was taken, so that more are kept
 	b, err := p.Get(t.Context())
 	must(t, err)
+	wait(2) // and no more than that
 	if a.Equal(b) || a.N.BitLen() != 2048 {
 		t.Error("keys are equal, or too short")
 	}
@@ -121,7 +126,7 @@ func TestKeyPool(t *testing.T) {
 // Keys take long to make: other processor work does not wait for them, nor they for it.
 func TestKeysTakeNoSlots(t *testing.T) {
 	pool := reactor.NewPool(1)
-	p := mutable.NewKeyPool(0, pool)
+	p := mutable.NewKeyPool(0, 0, pool)
 	must(t, pool.Do(t.Context(), func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()

@@ -20,8 +20,8 @@ const resends = 2
 // belongs to one goroutine.
 type publication struct {
 	o       *op
-	s       *Servermap // where shares are, as far as known
-	key     *layout.PrivateKey
+	s       *Servermap      // where shares are, as far as known
+	write   func() [16]byte // the write key, behind a function, which makes the secrets that slots demand
 	e       *encoded
 	inPlace bool // only a run of segments is new; all shares exist
 
@@ -34,6 +34,7 @@ type publication struct {
 	lost    bool // a server with known shares did not take the new ones
 	strange []*grid.Server
 	largest int64
+	took    int                       // shares that servers took
 	behind  map[storage.ShareNum]bool // of an older version, on servers that did not take the new one, or nobody knows where
 }
 
@@ -48,12 +49,9 @@ type target struct {
 // reads. The error is an *UncoordinatedWriteError or a *WriteError, unless nothing was sent. ctx matters until then; writes that
 // are under way when it ends have Config.Hedge to be done.
 func (o *op) publish(ctx context.Context, s *Servermap, key *layout.PrivateKey, e *encoded, inPlace bool) (layout.Prefix, error) {
-	p := &publication{
-		o: o, s: s, key: key, e: e, inPlace: inPlace, load: make(map[grid.ServerID]int),
-		failed: make(map[grid.ServerID]error), placed: make(map[storage.ShareNum][]*grid.Server),
-		behind: make(map[storage.ShareNum]bool),
-	}
-	if err := p.sign(ctx); err != nil {
+	p := o.publication(s, key.WriteKey(), e)
+	p.inPlace = inPlace
+	if err := p.sign(ctx, key); err != nil {
 		return layout.Prefix{}, err
 	}
 	leave, err := o.p.gate.pass(ctx, true)
@@ -65,8 +63,16 @@ func (o *op) publish(ctx context.Context, s *Servermap, key *layout.PrivateKey, 
 	return p.parts.Prefix, p.run(ctx)
 }
 
+func (o *op) publication(s *Servermap, write [16]byte, e *encoded) *publication {
+	return &publication{
+		o: o, s: s, write: func() [16]byte { return write }, e: e, load: make(map[grid.ServerID]int),
+		failed: make(map[grid.ServerID]error), placed: make(map[storage.ShareNum][]*grid.Server),
+		behind: make(map[storage.ShareNum]bool),
+	}
+}
+
 // sign makes what is the same in all shares.
-func (p *publication) sign(ctx context.Context) error {
+func (p *publication) sign(ctx context.Context, key *layout.PrivateKey) error {
 	highest := max(p.s.highest(), p.o.p.used())
 	if highest == math.MaxUint64 {
 		return fmt.Errorf("version %d of %s is the last that there can be", highest, p.o.f.key.index.Abbrev())
@@ -76,10 +82,10 @@ func (p *publication) sign(ctx context.Context) error {
 	if p.e.g.SaltSize() == 0 {
 		prefix.Salt = p.e.salt
 	}
-	p.parts = layout.Parts{Prefix: prefix, PublicKey: p.key.Public().DER(), PrivateKey: p.key.Encrypted()}
+	p.parts = layout.Parts{Prefix: prefix, PublicKey: key.Public().DER(), PrivateKey: key.Encrypted()}
 	p.check = prefix.Checkstring.Encode()
 	var err error
-	if perr := p.o.m.c.Pool.Do(ctx, func() { p.parts.Signature, err = p.key.Sign(prefix) }); perr != nil {
+	if perr := p.o.m.c.Pool.Do(ctx, func() { p.parts.Signature, err = key.Sign(prefix) }); perr != nil {
 		return perr
 	}
 	return err
@@ -96,6 +102,11 @@ func (p *publication) run(ctx context.Context) error {
 	if !p.inPlace {
 		p.place(targets, homeless, storage.MaxShares)
 	}
+	return p.deliver(ctx, targets)
+}
+
+// deliver sends shares to their targets, and what finds no place there to others.
+func (p *publication) deliver(ctx context.Context, targets map[grid.ServerID]*target) error {
 	for round := 0; len(targets) > 0; round++ {
 		if err := p.send(ctx, targets); err != nil {
 			return err
@@ -158,7 +169,7 @@ func (p *publication) place(targets map[grid.ServerID]*target, shares []storage.
 	}
 	for _, num := range shares {
 		servers := slices.DeleteFunc(slices.Clone(p.s.servers), func(s *grid.Server) bool {
-			return p.failed[s.ID()] != nil || p.load[s.ID()] >= most
+			return p.failed[s.ID()] != nil || p.load[s.ID()] >= most || !s.Certified()
 		})
 		if len(servers) == 0 {
 			return
@@ -186,7 +197,7 @@ func (p *publication) send(ctx context.Context, targets map[grid.ServerID]*targe
 	}
 	for _, t := range targets {
 		for num := range t.shares {
-			delete(p.placed, num)
+			p.placed[num] = slices.DeleteFunc(p.placed[num], func(s *grid.Server) bool { return s == nil })
 		}
 	}
 	f := &flight{p: p, ctx: ctx, out: make(chan outcome, len(targets)), stop: make(map[grid.ServerID]context.CancelFunc)}
@@ -199,7 +210,7 @@ func (p *publication) send(ctx context.Context, targets map[grid.ServerID]*targe
 // change is what a server is asked to do.
 func (p *publication) change(t *target) (storage.SlotWrite, error) {
 	w := storage.SlotWrite{
-		WriteEnabler: taghash.WriteEnabler(p.key.WriteKey(), t.server.TubID()),
+		WriteEnabler: taghash.WriteEnabler(p.write(), t.server.TubID()),
 		Lease:        p.o.m.c.Lease(p.o.f.key.index, t.server.TubID()),
 		Shares:       make(map[storage.ShareNum]storage.ShareWrite, len(t.shares)),
 		Reads:        []storage.Span{{Size: layout.MaxCheckstringSize}},
@@ -305,6 +316,9 @@ func (p *publication) answers() []Answer {
 			}
 		}
 		slices.Sort(a.Shares)
+		if a.Err == nil && len(a.Shares) == 0 && !s.Certified() {
+			a.Err = grid.ErrUncertified
+		}
 		if a.Err != nil || len(a.Shares) > 0 {
 			out = append(out, a)
 		}
@@ -325,6 +339,9 @@ func (p *publication) after() *Servermap {
 			if a == nil || a.err != nil {
 				a = &answer{server: server, shares: make(map[storage.ShareNum]*sighting)}
 				s.answers[server.ID()] = a
+			}
+			if x := a.shares[num]; x != nil && x.bad == nil && x.head.Prefix == p.parts.Prefix {
+				continue // a repair left it as it was
 			}
 			a.shares[num] = &sighting{server: server, num: num, check: p.check, head: head}
 		}

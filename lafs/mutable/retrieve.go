@@ -48,12 +48,7 @@ type part struct {
 // segments returns the plaintext of segments first to last in dst, which is empty and has capacity for them with the padding
 // of each. Too few good shares are a *NotEnoughSharesError, also where the file was replaced meanwhile: then it is ErrChanged too.
 func (r *retrieval) segments(ctx context.Context, dst []byte, first, last int) ([]byte, error) {
-	size := r.g.Block(last).End() - r.g.Block(first).Offset
-	hedge := r.o.m.c.Hedge + time.Duration(size/usualRate)*time.Second
-	parts, err := gather.Run(ctx, r.g.Needed, hedge, r.tasks(first, last))
-	if short, ok := errors.AsType[*gather.ShortError](err); ok {
-		return nil, r.short(short)
-	}
+	parts, err := r.parts(ctx, first, last)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +56,17 @@ func (r *retrieval) segments(ctx context.Context, dst []byte, first, last int) (
 		return nil, perr
 	}
 	return dst, err
+}
+
+// parts are what k shares give of segments first to last.
+func (r *retrieval) parts(ctx context.Context, first, last int) ([]part, error) {
+	size := r.g.Block(last).End() - r.g.Block(first).Offset
+	hedge := r.o.m.c.Hedge + time.Duration(size/usualRate)*time.Second
+	parts, err := gather.Run(ctx, r.g.Needed, hedge, r.tasks(first, last))
+	if short, ok := errors.AsType[*gather.ShortError](err); ok {
+		return nil, r.short(short)
+	}
+	return parts, err
 }
 
 // short is the error of too few good shares.
@@ -234,36 +240,40 @@ func verifyTree(prefix layout.Prefix, num storage.ShareNum, chain, nodes []byte)
 
 // decode rebuilds and decrypts segments of k verified parts.
 func (r *retrieval) decode(dst []byte, parts []part, first, last int) ([]byte, error) {
-	start := r.g.Block(first).Offset
-	blocks := make([][]byte, r.g.Total)
 	for s := first; s <= last; s++ {
-		clear(blocks)
 		_, size, block := r.g.Segment(s)
 		at := len(dst)
-		segment := dst[at : at+int(block)*r.g.Needed]
-		for i := range r.g.Needed { // missing blocks are rebuilt where they belong
-			blocks[i] = segment[i*int(block) : i*int(block) : (i+1)*int(block)]
-		}
-		var salt [layout.SaltSize]byte
-		for _, p := range parts {
-			span := r.g.Block(s)
-			b := p.data[span.Offset-start : span.End()-start]
-			copy(salt[:], b[:r.g.SaltSize()])
-			blocks[p.num] = b[r.g.SaltSize():]
-		}
-		if err := r.code.Rebuild(blocks); err != nil {
-			return nil, fmt.Errorf("rebuild segment %d: %w", s, err)
-		}
-		for _, p := range parts {
-			if int(p.num) < r.g.Needed {
-				copy(segment[int(p.num)*int(block):], blocks[p.num])
-			}
-		}
-		if r.g.SaltSize() == 0 {
-			salt = r.v.prefix.Salt
+		salt, err := r.join(dst[at:at+int(block)*r.g.Needed], parts, first, s)
+		if err != nil {
+			return nil, err
 		}
 		dst = dst[:at+int(size)]
 		layout.Crypt(r.o.f.open().readKey, salt, dst[at:], dst[at:])
 	}
 	return dst, nil
+}
+
+// join rebuilds the ciphertext of segment s, with its padding, of k verified parts that begin with segment first.
+func (r *retrieval) join(segment []byte, parts []part, first, s int) (salt [layout.SaltSize]byte, err error) {
+	start, span := r.g.Block(first).Offset, r.g.Block(s)
+	_, _, block := r.g.Segment(s)
+	blocks := make([][]byte, r.g.Total)
+	for i := range r.g.Needed { // missing blocks are rebuilt where they belong
+		blocks[i] = segment[i*int(block) : i*int(block) : (i+1)*int(block)]
+	}
+	salt = r.v.prefix.Salt
+	for _, p := range parts {
+		b := p.data[span.Offset-start : span.End()-start]
+		copy(salt[:], b[:r.g.SaltSize()])
+		blocks[p.num] = b[r.g.SaltSize():]
+	}
+	if err := r.code.Rebuild(blocks); err != nil {
+		return salt, fmt.Errorf("rebuild segment %d: %w", s, err)
+	}
+	for _, p := range parts {
+		if int(p.num) < r.g.Needed {
+			copy(segment[int(p.num)*int(block):], blocks[p.num])
+		}
+	}
+	return salt, nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tahoe/internal/gridmanager"
 )
 
 // The rules that join several keys.
@@ -82,9 +84,23 @@ func (v values) refused(*Settings) error {
 			return v.f.errorOn(k[0], k[1], fmt.Sprintf("names the plugin %q, which this program does not have; take the line out", shorten(names[0])))
 		}
 	}
-	if len(v.f.Keys("grid_managers")) > 0 {
-		return &Error{File: v.f.name, Section: "grid_managers", Problem: "limits uploads to certified servers, which is not supported yet; " +
-			"take the section out to upload to every server"}
+	return nil
+}
+
+// managers are the public keys of the grid managers that the client trusts, and the files of the node's own certificates.
+func (v values) managers(s *Settings) error {
+	for _, name := range v.f.Keys("grid_managers") {
+		key, err := gridmanager.ParsePublicKey(v.text("grid_managers", name, ""))
+		if err != nil {
+			return v.f.errorOn("grid_managers", name, "is not the public key of a grid manager, pub-v0- and 52 characters; grid-manager public-identity prints it")
+		}
+		s.Client.Managers = append(s.Client.Managers, key)
+	}
+	if !v.boolean("storage", "grid_management", false) {
+		return nil
+	}
+	for _, name := range v.f.Keys("grid_manager_certificates") {
+		s.Storage.Certificates = append(s.Storage.Certificates, v.path("grid_manager_certificates", name, name+".cert"))
 	}
 	return nil
 }
@@ -101,7 +117,6 @@ func (v values) ignored() []string {
 	add(helper != "" && helper != "None", "the helper of [client] helper.furl is not used yet; files are uploaded directly")
 	add(v.boolean("helper", "enabled", false), "the helper of [helper] is not offered yet")
 	add(v.boolean("storage", "expire.enabled", false), "leases are not expired yet; every share is kept")
-	add(v.boolean("storage", "grid_management", false), "the certificates of [grid_manager_certificates] are not announced yet")
 	add(!v.boolean("storage", "anonymous", true), "[storage] anonymous is false, so nobody can reach this node's storage")
 	add(v.boolean("tor", "onion", false) || v.boolean("tor", "launch", false), "Tor is not supported yet")
 	add(v.boolean("i2p", "dest", false) || v.boolean("i2p", "launch", false), "I2P is not supported yet")

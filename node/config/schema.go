@@ -53,7 +53,7 @@ func endpointOrNone(s string) error {
 	if s == "" {
 		return nil
 	}
-	_, err := ParseEndpoint(s)
+	_, _, err := ParseWebEndpoint(s)
 	return err
 }
 

@@ -5,12 +5,15 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tahoe/internal/gridmanager"
 )
 
 // Settings are all settings of a client or storage node that this program acts on. Paths are absolute.
 type Settings struct {
 	Nickname  string
 	Web       *Endpoint // nil: no web port
+	WebTLS    *TLSFiles // nil: the web port is for HTTP; else for HTTPS
 	WebStatic string
 	TempDir   string
 	Tub       Tub
@@ -32,7 +35,8 @@ type Client struct {
 	MaxSegment           int64
 	MutableFormat        string // "SDMF" or "MDMF"
 	Preferred            []string
-	ForceFoolscap        bool // servers are spoken to by Foolscap alone
+	ForceFoolscap        bool                    // servers are spoken to by Foolscap alone
+	Managers             []gridmanager.PublicKey // if there are any, only servers that one of them certifies get shares
 }
 
 // Storage are the settings of section [storage].
@@ -45,7 +49,8 @@ type Storage struct {
 	Dir       string
 	Expire    Expire
 
-	ForceFoolscap bool // shares are offered by Foolscap alone
+	ForceFoolscap bool     // shares are offered by Foolscap alone
+	Certificates  []string // files of grid managers' certificates, which are announced
 }
 
 // Expire says which leases run out early.
@@ -82,10 +87,10 @@ func (f *File) Settings(dir string) (Settings, error) {
 		Storage:   v.storage(),
 	}
 	if port := v.text("node", "web.port", ""); port != "" {
-		e, _ := ParseEndpoint(port) // checked
-		s.Web = &e
+		e, files, _ := ParseWebEndpoint(port) // checked
+		s.Web, s.WebTLS = &e, v.tlsFiles(files)
 	}
-	for _, step := range []func(*Settings) error{v.tub, v.connections, v.shares, v.leases, v.doors, v.refused} {
+	for _, step := range []func(*Settings) error{v.tub, v.connections, v.shares, v.leases, v.managers, v.doors, v.refused} {
 		if err := step(&s); err != nil {
 			return Settings{}, err
 		}
@@ -132,6 +137,11 @@ func (v values) path(section, key, fallback string) string {
 	if p == "" {
 		p = fallback
 	}
+	return v.expand(p)
+}
+
+// expand makes a path absolute: what a tilde begins is in the user's home, all else in the node's directory.
+func (v values) expand(p string) string {
 	if rest, ok := strings.CutPrefix(p, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
 		if home, err := os.UserHomeDir(); err == nil {
 			p = home + rest

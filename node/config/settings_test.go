@@ -100,7 +100,8 @@ func TestRefusals(t *testing.T) {
 		{"k", "[client]\nshares.needed = 11\n", `tahoe.cfg line 2: [client] shares.needed is 11, which is more than shares.total = 10; no file could be read back`},
 		{"happy", "[client]\nshares.happy = 11\n", `tahoe.cfg line 2: [client] shares.happy is 11, which is more than shares.total = 10; no upload could succeed`},
 		{"zero", "[client]\nshares.needed = 0\n", `tahoe.cfg line 2: [client] shares.needed is 0, but must be from 1 to 256`},
-		{"web.port", "[node]\nweb.port = ssl:1\n", `tahoe.cfg line 2: [node] web.port is "ssl:1", which is not a TCP endpoint; write one such as tcp:3456:interface=127.0.0.1`},
+		{"web.port", "[node]\nweb.port = ssl:1\n", `tahoe.cfg line 2: [node] web.port is "ssl:1", which names no privateKey; write one such as ssl:3456:privateKey=private/web.key:certKey=private/web.crt`},
+		{"web.port option", "[node]\nweb.port = ssl:1:privateKey=k:sslmethod=SSLv3_METHOD\n", `tahoe.cfg line 2: [node] web.port is "ssl:1:privateKey=k:sslmethod=SSLv3_METHOD", in which "sslmethod=SSLv3_METHOD" means nothing; write one such as ssl:3456:privateKey=private/web.key:certKey=private/web.crt`},
 		{"web.port number", "[node]\nweb.port = tcp:70000\n", `tahoe.cfg line 2: [node] web.port is "tcp:70000", whose port is not a number from 0 to 65535; write one such as tcp:3456`},
 		{"interface", "[node]\nweb.port = tcp:1:interface=eth0\n", `tahoe.cfg line 2: [node] web.port listens on the interface "eth0", which is not an IP address; write one such as 127.0.0.1`},
 		{"tub.port 0", "[node]\ntub.port = tcp:0\n", `tahoe.cfg line 2: [node] tub.port cannot be 0: you must choose; write a port such as tcp:12345`},
@@ -124,7 +125,7 @@ func TestRefusals(t *testing.T) {
 		{"no section", "nickname = a\n", `tahoe.cfg line 1 stands before the first [section]; put it into one`},
 		{"no key", "[node]\nnickname\n", `tahoe.cfg line 2 is neither a [section], nor "key = value", nor a comment (#)`},
 		{"not text", "[node]\nnickname = \xff\n", `tahoe.cfg line 2 is not UTF-8 text; save the file as UTF-8`},
-		{"managers", "[grid_managers]\na = pub-v0-x\n", `tahoe.cfg: [grid_managers] limits uploads to certified servers, which is not supported yet; take the section out to upload to every server`},
+		{"managers", "[grid_managers]\na = pub-v0-x\n", `tahoe.cfg line 2: [grid_managers] a is not the public key of a grid manager, pub-v0- and 52 characters; grid-manager public-identity prints it`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -212,6 +213,29 @@ func TestSizes(t *testing.T) {
 	for _, text := range []string{"lots", "K", "-1", "+1", "1.5G", "1KK", "1BK", "1_000", "0x10", "8EiB", "99999999999999999999", "１"} {
 		if got, err := config.ParseSize(text); err == nil {
 			t.Errorf("%q: got %d, want an error", text, got)
+		}
+	}
+}
+
+func TestWebEndpointsOfHTTPS(t *testing.T) {
+	tests := []struct {
+		text string
+		at   config.Endpoint
+		want config.TLSFiles
+	}{
+		{"ssl:3456:privateKey=k.pem", config.Endpoint{Network: "tcp4", Port: 3456}, config.TLSFiles{Key: "k.pem", Cert: "k.pem"}},
+		{`ssl:port=1:privateKey=a\:b:certKey=/c:extraCertChain=d:interface=127.0.0.1`, config.Endpoint{Network: "tcp4", Host: "127.0.0.1", Port: 1}, config.TLSFiles{Key: "a:b", Cert: "/c", Chain: "d"}},
+		{`ssl:1:privateKey=k:interface=\:\:1`, config.Endpoint{Network: "tcp6", Host: "::1", Port: 1}, config.TLSFiles{Key: "k", Cert: "k"}},
+	}
+	for _, tt := range tests {
+		at, files, err := config.ParseWebEndpoint(tt.text)
+		if err != nil || at != tt.at || files == nil || *files != tt.want {
+			t.Errorf("%s: got %+v, %+v, %v", tt.text, at, files, err)
+		}
+	}
+	for _, text := range []string{"ssl:x:privateKey=k", "ssl:1:2:privateKey=k", "ssl:privateKey=k", "ssl:70000:privateKey=k", "ssl"} {
+		if at, _, err := config.ParseWebEndpoint(text); err == nil {
+			t.Errorf("%s: got %+v, want an error", text, at)
 		}
 	}
 }

@@ -202,7 +202,7 @@ func trips(b *testing.B) {
 func BenchmarkFarDirectory(b *testing.B) {
 	g := gridtest.New(b, gridtest.Config{Dir: memoryDir(b)})
 	servers := farServers(b, g)
-	keys := mutable.NewKeyPool(32, reactor.NewPool(2))
+	keys := mutable.NewKeyPool(32, 32, reactor.NewPool(2))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = keys.Run(ctx, func() {}) })

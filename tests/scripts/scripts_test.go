@@ -31,19 +31,19 @@ func TestScripts(t *testing.T) {
 		for _, file := range files {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 				t.Parallel()
-				runScript(t, file, grid.URL())
+				runScript(t, file, grid.URL(), grid.Dir)
 			})
 		}
 	})
 }
 
-func runScript(t *testing.T, file, url string) {
+func runScript(t *testing.T, file, url, grid string) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	s := &script{t: t, dir: dir, vars: map[string]string{"HOME": dir, "WORK": dir, "URL": url, "PATH": os.Getenv("PATH"), "TZ": "UTC"}}
+	s := &script{t: t, dir: dir, vars: map[string]string{"HOME": dir, "WORK": dir, "URL": url, "GRID": grid, "PATH": os.Getenv("PATH"), "TZ": "UTC"}}
 	lines := s.unpack(string(text))
 	// The node directory of a user who is no operator: where the node is, and names.
 	s.must(os.MkdirAll(filepath.Join(dir, ".tahoe", "private"), 0o700))

@@ -170,6 +170,7 @@ type RepairResult struct {
 	Successful   *bool        `json:"repair-successful,omitempty"`
 	Before       *CheckResult `json:"pre-repair-results,omitempty"`
 	After        *CheckResult `json:"post-repair-results,omitempty"`
+	Reason       string       `json:"repair-error,omitempty"` // why it failed, or was not attempted; the original does not say
 }
 
 // Types of operations in a Status.

@@ -30,12 +30,19 @@ type Introducers struct {
 	Statuses []string `json:"statuses"`
 }
 
+// Certificate is what grid managers say of a server. Without a valid one it gets no shares.
+type Certificate struct {
+	Valid   bool    `json:"valid"`
+	Expires *string `json:"expires"` // RFC 3339; null when there is none
+}
+
 // Server is a storage server as its client sees it. What is not known is null.
 type Server struct {
-	NodeID           string   `json:"nodeid"`
-	ConnectionStatus string   `json:"connection_status"`
-	AvailableSpace   *uint64  `json:"available_space"`
-	Nickname         string   `json:"nickname"`
-	Version          *string  `json:"version"`
-	LastReceivedData *float64 `json:"last_received_data"` // seconds since 1970
+	NodeID           string       `json:"nodeid"`
+	ConnectionStatus string       `json:"connection_status"`
+	AvailableSpace   *uint64      `json:"available_space"`
+	Nickname         string       `json:"nickname"`
+	Version          *string      `json:"version"`
+	LastReceivedData *float64     `json:"last_received_data"`    // seconds since 1970
+	Certificate      *Certificate `json:"certificate,omitempty"` // where the client has grid managers
 }

@@ -250,5 +250,8 @@ func isFatal(err error) bool {
 // A journalError is about the journal, without which an interrupted copy would begin again.
 type journalError struct{ err error }
 
-func (e *journalError) Error() string { return e.err.Error() }
+func (e *journalError) Error() string {
+	return fmt.Sprintf("the journal of this copy: %v; --no-journal copies without one", e.err)
+}
+
 func (e *journalError) Unwrap() error { return e.err }

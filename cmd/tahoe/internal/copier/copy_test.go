@@ -440,6 +440,42 @@ func TestResumeUp(t *testing.T) {
 	}
 }
 
+// TestResumeMakesWhatHadANameAnew has directories that had got their name made again when it is gone: users may have changed them since,
+// under another name.
+func TestResumeMakesWhatHadANameAnew(t *testing.T) {
+	w := newWorld(t)
+	root := w.grid.Mkdir()
+	w.fillLocal(filepath.Join(w.dir, "src"), map[string]string{"a/b/f": "1", "g": "2"})
+	c := w.config()
+	c.Recursive, c.Journal = true, w.journal(t)
+	first, err := w.copy(t, c, "src", root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.grid.Cap(root, "src/a/b")
+	if _, err := c.Gateway.(*wapi.Client).Unlink(t.Context(), root, []string{"src"}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := w.copy(t, c, "src", root)
+	if err != nil || second.Directories != first.Directories || w.grid.Cap(root, "src/a/b") == before {
+		t.Errorf("got %+v, %v after %+v, want all directories made", second, err, first)
+	}
+	must(c.Journal.Close())
+}
+
+// TestPathsOfTheGrid has what could not be copied named by the path that the commands take.
+func TestPathsOfTheGrid(t *testing.T) {
+	w := newWorld(t)
+	root := w.grid.Mkdir()
+	w.grid.Put(root, "..", "x")
+	c := w.config()
+	c.Recursive = true
+	r, err := w.copy(t, c, root, "down")
+	if err == nil || len(r.Failures) != 1 || !strings.HasSuffix(r.Failures[0].Path, "/..") {
+		t.Errorf("got %+v, %v, want a failure about the name ..", r.Failures, err)
+	}
+}
+
 // TestResumeDown does the same the other way, and has a file changed and one removed in between.
 func TestResumeDown(t *testing.T) {
 	w := newWorld(t)

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path"
 	"path/filepath"
+	"strings"
 	"unicode/utf8"
 
 	"tahoe/frontends/web/wapi"
@@ -145,7 +145,7 @@ func (c *copying) gridChildren(ctx context.Context, dir *item) ([]*item, error) 
 	dir.node.Children = nil // nobody asks twice
 	var items []*item
 	for _, child := range n.Children {
-		it := &item{name: child.Name, path: path.Join(dir.path, child.Name), dir: child.Kind == wapi.KindDirectory, node: child.Node, up: dir}
+		it := &item{name: child.Name, path: below(dir.path, child.Name), dir: child.Kind == wapi.KindDirectory, node: child.Node, up: dir}
 		if child.Kind == wapi.KindUnknown {
 			if err := c.problem(ctx, it.path, errUnknown); err != nil {
 				return nil, err
@@ -155,6 +155,14 @@ func (c *copying) gridChildren(ctx context.Context, dir *item) ([]*item, error) 
 		items = append(items, it)
 	}
 	return items, nil
+}
+
+// below is the path, for messages, of a name in a directory of the grid, where .. is a name like others.
+func below(dir, name string) string {
+	if strings.HasSuffix(dir, ":") || strings.HasSuffix(dir, "/") {
+		return dir + name
+	}
+	return dir + "/" + name
 }
 
 func (c *copying) localChildren(ctx context.Context, dir *item) ([]*item, error) {

@@ -77,6 +77,13 @@ func (c *copying) noteMade(path, contents, capability string) error {
 	return asJournal(c.Journal.DirectoryDone(path, contents, capability))
 }
 
+func (c *copying) forgetMade(path string) error {
+	if c.Journal == nil {
+		return nil
+	}
+	return asJournal(c.Journal.ForgetDirectory(path))
+}
+
 func asJournal(err error) error {
 	if err == nil {
 		return nil

@@ -126,7 +126,8 @@ func (t *gridTarget) add(name string, child wapi.NewChild) {
 // finish writes the entries. Nobody adds to them any more.
 func (t *gridTarget) finish(ctx context.Context) error {
 	names := slices.Sorted(maps.Keys(t.set))
-	if t.cap == "" {
+	isNew := t.cap == ""
+	if isNew {
 		first := names[:min(batch, len(names))]
 		capability, err := t.make(ctx, t.part(first))
 		if err != nil {
@@ -139,10 +140,24 @@ func (t *gridTarget) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.link == nil {
-		return nil
+	if isNew {
+		return t.link(ctx, t.cap)
 	}
-	return t.link(ctx, t.cap)
+	return t.named()
+}
+
+// named forgets the directories that have a name now: users may change them and give them other names, so that they can no more be taken
+// for what this copy made.
+func (t *gridTarget) named() error {
+	for name, child := range t.set {
+		if child.Kind != wapi.KindDirectory {
+			continue
+		}
+		if err := t.c.forgetMade(t.path + "/" + name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *gridTarget) part(names []string) wapi.NewChildren {

@@ -189,6 +189,51 @@ func TestInterruptedAndResumed(t *testing.T) {
 	}
 }
 
+// The part of a file with the longest name that a system takes can be made, and is found again.
+func TestPartOfALongName(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, strings.Repeat("ü", 127)+"n")
+	ctx, interrupt := context.WithCancel(t.Context())
+	n := &node{file: random(300_000), tag: "a", cuts: []int64{200_000}, during: interrupt}
+	kept, ok := errors.AsType[*fetch.KeptError](fetchTo(ctx, t, n, path))
+	if !ok || kept.Have == 0 {
+		t.Fatalf("got %v, want a part that was kept", kept)
+	}
+	n = &node{file: n.file, tag: "a"}
+	if err := fetchTo(t.Context(), t, n, path); err != nil || len(n.asked) != 2 {
+		t.Errorf("got %v, asking for %q", err, n.asked)
+	}
+	if list := names(t, dir); len(list) != 1 {
+		t.Errorf("left behind: %v", list)
+	}
+}
+
+func fetchTo(ctx context.Context, t *testing.T, n *node, path string) error {
+	t.Helper()
+	_, err := n.download(t).ToFile(ctx, path)
+	return err
+}
+
+// What somebody else put where a part would be is not written through.
+func TestPlantedPart(t *testing.T) {
+	path, victim := filepath.Join(t.TempDir(), "f"), filepath.Join(t.TempDir(), "victim")
+	part(t, path, nil, "0")
+	planted := filepath.Join(filepath.Dir(path), names(t, filepath.Dir(path))[0])
+	if err := os.Remove(planted); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, planted); err != nil {
+		t.Skip(err)
+	}
+	err := fetchTo(t.Context(), t, &node{file: random(5000), tag: "a"}, path)
+	if got, _ := os.ReadFile(victim); err == nil || string(got) != "mine" {
+		t.Errorf("got %v, and wrote %d bytes into a file of another name", err, len(got))
+	}
+}
+
 // part makes the part that a download of tag "a" left, with sure bytes in its name.
 func part(t *testing.T, path string, content []byte, sure string) {
 	t.Helper()

@@ -114,12 +114,10 @@ func openPart(path, tag string, old fs.FileInfo) (*part, error) {
 	if old != nil {
 		mode = old.Mode().Perm()
 	}
-	p.prefix = "." + filepath.Base(path) + "." + shortTag(tag) + "."
-	flags := os.O_RDWR | os.O_CREATE
-	if p.tagged {
-		p.find()
-	} else {
-		flags |= os.O_EXCL
+	p.prefix = "." + shortName(filepath.Base(path)) + "." + shortTag(tag) + "."
+	flags := os.O_RDWR | os.O_CREATE | os.O_EXCL
+	if p.tagged && p.find() {
+		flags = os.O_RDWR
 	}
 	file, err := os.OpenFile(p.name(p.sure), flags, mode)
 	if err != nil {
@@ -130,6 +128,18 @@ func openPart(path, tag string, old fs.FileInfo) (*part, error) {
 		err = file.Chmod(mode)
 	}
 	return p, err
+}
+
+// longest is how long a name may be that stands whole in that of a part: with the rest of it a system takes no more than 255 bytes.
+const longest = 200
+
+// shortName is the name of a file, or the beginning of a long one and what tells it from others that begin so.
+func shortName(name string) string {
+	if len(name) <= longest {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return strings.ToValidUTF8(name[:longest-40], "") + "~" + base32.Encode(sum[:10])
 }
 
 // shortTag is what tells the parts of different files apart. It gives nothing away.
@@ -145,22 +155,23 @@ func (p *part) name(sure int64) string {
 	return filepath.Join(p.dir, p.prefix+strconv.FormatInt(sure, 10)+".part")
 }
 
-// find looks for a part that is there, the longest.
-func (p *part) find() {
+// find looks for a part that is there, the longest. What is no regular file somebody else may have put there: it is none.
+func (p *part) find() (found bool) {
 	entries, err := os.ReadDir(p.dir)
 	if err != nil {
-		return // opening the part says why
+		return false // opening the part says why
 	}
 	for _, entry := range entries {
 		rest, ok := strings.CutPrefix(entry.Name(), p.prefix)
 		if number, is := strings.CutSuffix(rest, ".part"); ok && is {
 			sure, err := strconv.ParseInt(number, 10, 64)
 			info, statErr := entry.Info()
-			if err == nil && statErr == nil && info.Mode().IsRegular() && sure <= info.Size() {
-				p.sure = max(p.sure, sure)
+			if err == nil && statErr == nil && info.Mode().IsRegular() && sure >= 0 && sure <= info.Size() {
+				p.sure, found = max(p.sure, sure), true
 			}
 		}
 	}
+	return found
 }
 
 // Write adds bytes that came.

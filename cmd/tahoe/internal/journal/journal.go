@@ -105,6 +105,15 @@ func (j *Journal) DirectoryDone(path, contents, capability string) error {
 	return j.put("directory "+path, contents, capability)
 }
 
+// ForgetDirectory takes back DirectoryDone for a path and all below it.
+func (j *Journal) ForgetDirectory(path string) error {
+	const after = "0" // the character that follows the slash
+	key := "directory " + path
+	return j.db.Do(func(c *lite.Conn) error {
+		return c.Exec("DELETE FROM done WHERE copy=? AND (path=? OR path>? AND path<?)", j.id, key, key+"/", key+after)
+	})
+}
+
 func (j *Journal) get(path, stamp string) (capability string, ok bool, err error) {
 	err = j.db.Do(func(c *lite.Conn) (err error) {
 		ok, err = c.Row("SELECT cap FROM done WHERE copy=? AND path=? AND stamp=?", []any{j.id, path, stamp}, &capability)

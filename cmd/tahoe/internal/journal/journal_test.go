@@ -120,3 +120,23 @@ func TestForget(t *testing.T) {
 	}
 	closeNow(t, j)
 }
+
+// TestForgetDirectory has a directory forgotten with all below it, and nothing else.
+func TestForgetDirectory(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "cp.sqlite"), "one", time.Unix(1_700_000_000, 0))
+	paths := map[string]bool{"a/b": false, "a/b/c": false, "a/b/c/d": false, "a": true, "a/b c": true, "a/bc": true, "a/b0": true, "x": true}
+	for p := range paths {
+		if err := j.DirectoryDone(p, "contents", "URI:"+p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.ForgetDirectory("a/b"); err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range paths {
+		if _, ok, err := j.Directory(p, "contents"); err != nil || ok != want {
+			t.Errorf("%s: got %v, %v, want %v", p, ok, err, want)
+		}
+	}
+	closeNow(t, j)
+}

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -204,7 +205,20 @@ func Create(ctx context.Context, path string, schema ...string) (err error) {
 	if err := fill(ctx, tmp.Name(), schema); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), path)
+	return publish(tmp.Name(), path)
+}
+
+// publish gives a new file its name, unless another program has made one meanwhile, and may have it open: that one stays. An empty
+// file is none.
+func publish(tmp, path string) error {
+	err := os.Link(tmp, path)
+	if info, statErr := os.Stat(path); errors.Is(err, fs.ErrExist) && statErr == nil && info.Size() > 0 {
+		return nil
+	}
+	if err != nil { // or the file system knows no links
+		return os.Rename(tmp, path)
+	}
+	return nil
 }
 
 func fill(ctx context.Context, path string, schema []string) error {

@@ -60,13 +60,19 @@ func Repair(r wapi.RepairResult) string {
 }
 
 func repaired(r wapi.RepairResult) string {
+	why := ""
+	if r.Reason != "" {
+		why = ": " + Name(r.Reason)
+	}
 	switch {
+	case !r.Attempted && why != "":
+		return " not repaired" + why + "\n"
 	case !r.Attempted:
 		return ""
 	case succeeded(r):
 		return " repair successful\n"
 	}
-	return " repair failed\n"
+	return " repair failed" + why + "\n"
 }
 
 func succeeded(r wapi.RepairResult) bool { return r.Successful != nil && *r.Successful }

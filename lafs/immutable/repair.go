@@ -1,0 +1,224 @@
+package immutable
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"tahoe/caps"
+	"tahoe/lafs/grid"
+	"tahoe/lafs/health"
+	"tahoe/lafs/immutable/layout"
+	"tahoe/storage"
+)
+
+// A Repairer makes shares that are missing anew. It needs no more than the capability to verify: what it reads and writes is
+// ciphertext. It may be used by several goroutines at once.
+type Repairer struct {
+	up    *Uploader
+	down  *Downloader
+	check *Checker
+	turns chan struct{} // repairs at the same time
+}
+
+// maxRepairs is how many files are repaired at the same time.
+const maxRepairs = 4
+
+// NewRepairer makes a Repairer of what it repairs with. Each repair holds memory of the uploader while it waits for that of the
+// downloader; where these have one budget, only one file is repaired at a time.
+func NewRepairer(up *Uploader, down *Downloader, check *Checker) *Repairer {
+	n := maxRepairs
+	if up.c.Budget == down.Budget {
+		n = 1
+	}
+	return &Repairer{up, down, check, make(chan struct{}, n)}
+}
+
+// repairRounds is how often servers are sought for shares that others did not take.
+const repairRounds = 3
+
+// Repair checks a file as o says, and if shares are missing, makes them from any that are left and places them, and no
+// others. Shares that are there stay where they are, with renewed leases. A share that is corrupt stays too, since
+// servers never change one; its number goes to another server. Without o.Verify every share that a server lists counts.
+//
+// That a file cannot be repaired, or in part only, is a result. The error is that of ctx, or of a capability that cannot be.
+func (r *Repairer) Repair(ctx context.Context, v caps.CHKVerify, o health.Options) (*health.Repair, error) {
+	before, err := r.check.Check(ctx, v, o)
+	if err != nil {
+		return nil, err
+	}
+	out := &health.Repair{Before: before, After: before}
+	if before.Healthy {
+		return out, nil
+	}
+	out.Attempted = true
+	if !before.Recoverable {
+		out.Err = &NotEnoughSharesError{Have: before.Good, Need: before.Needed, Asked: answersOf(before)}
+		return out, nil
+	}
+	if err := r.mend(ctx, v, out); err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	} else if err != nil {
+		out.Err = err
+	}
+	out.Successful = out.After.Healthy
+	return out, nil
+}
+
+// answersOf is what each server said.
+func answersOf(r *health.Result) []Answer {
+	at := map[grid.ServerID]int{}
+	var out []Answer
+	for _, s := range r.Responding {
+		at[s.ID()] = len(out)
+		out = append(out, Answer{Server: s.Name()})
+	}
+	for _, s := range r.Shares {
+		for _, server := range s.Servers {
+			if i, ok := at[server.ID()]; ok {
+				out[i].Shares = append(out[i].Shares, s.Num)
+			}
+		}
+	}
+	for _, p := range slices.Concat(r.Corrupt, r.Incompatible, r.Failed) {
+		i, ok := at[p.Server.ID()]
+		if !ok {
+			i = len(out)
+			at[p.Server.ID()] = i
+			out = append(out, Answer{Server: p.Server.Name()})
+		}
+		out[i].Err = p.Err
+		if p.Part != "" {
+			out[i].Err = &CorruptShareError{Server: p.Server.Name(), Index: r.Index, Share: p.Share, Part: p.Part, Err: p.Err}
+		}
+	}
+	return out
+}
+
+// mend makes what is missing, in some rounds at most: servers that fail are passed over in the next.
+func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repair) error {
+	select {
+	case r.turns <- struct{}{}:
+		defer func() { <-r.turns }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	unlock, err := r.up.busy.lock(ctx, v.Index())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f := r.down.OpenCiphertext(v)
+	if err := f.Read(ctx, 0, 1, io.Discard); err != nil { // from then on all that shares have to say is proved
+		return err
+	}
+	failed := map[grid.ServerID]error{}
+	for range repairRounds {
+		if err := r.round(ctx, f, out, failed); err != nil {
+			return err
+		}
+		if out.After.Healthy {
+			return nil
+		}
+	}
+	e := &RepairError{Missing: out.After.Expected - out.After.Good, Total: out.After.Expected}
+	for _, s := range out.After.Responding {
+		if err := failed[s.ID()]; err != nil {
+			e.Answers = append(e.Answers, Answer{Server: s.Name(), Err: err})
+		}
+	}
+	return e
+}
+
+// round makes the shares that are missing now, and notes which servers failed.
+func (r *Repairer) round(ctx context.Context, f *File, out *health.Repair, failed map[grid.ServerID]error) error {
+	t := f.proved()
+	l, err := t.g.Layout(t.uebSize)
+	if err != nil {
+		return err
+	}
+	u := r.up
+	release, err := u.c.Budget.Acquire(ctx, pipelineMemory(t.g))
+	if err != nil {
+		return err
+	}
+	defer release()
+	bufs, done := u.buffers(slotsFor(t.g), int(slotSize(t.g)))
+	defer done()
+	source := newSequence(ctx, f)
+	defer source.close()
+	pipe, err := newPipeline(t.g, l, &plaintext{ReaderAt: source, size: t.g.Size, sealed: true, interrupt: source.interrupt}, u.c.Pool, newUploadMeter(t.g.Size, nil), bufs)
+	if err != nil {
+		return err
+	}
+	pipe.proof = &t
+	placer := newMender(&u.c, out.After, l.ShareSize(), t.g.SegmentSize, failed)
+	x := &transfer{c: &u.c, place: placer.mend, pipe: pipe, placer: placer, result: &UploadResult{Index: f.index}}
+	if _, err := x.run(ctx); err != nil {
+		return err
+	}
+	out.Placed += x.result.Pushed
+	out.After = mended(out.After, x.result.Sharemap)
+	for _, c := range placer.servers {
+		if c.err != nil {
+			failed[c.ID()] = c.err
+		}
+	}
+	return nil
+}
+
+// mended is how a file is when shares were placed.
+func mended(before *health.Result, placed map[storage.ShareNum][]*grid.Server) *health.Result {
+	after := *before
+	after.Responding = slices.Clone(before.Responding)
+	has := map[storage.ShareNum][]*grid.Server{}
+	for _, s := range before.Shares {
+		has[s.Num] = slices.Clone(s.Servers)
+	}
+	for n, servers := range placed {
+		for _, s := range servers {
+			if !slices.Contains(has[n], s) {
+				has[n] = append(has[n], s)
+			}
+		}
+	}
+	shares := make([]health.Share, 0, len(has))
+	for n, servers := range has {
+		shares = append(shares, health.Share{Num: n, Servers: servers})
+	}
+	conclude(&after, shares)
+	after.Summary = "healthy"
+	if !after.Healthy {
+		after.Summary = "not healthy"
+	}
+	return &after
+}
+
+// agrees says whether the shares that were made are those of the file.
+func (t *truth) agrees(made layout.UEB) error {
+	if made.CiphertextRoot != t.ueb.CiphertextRoot || made.ShareRoot != t.ueb.ShareRoot {
+		return errOtherShares
+	}
+	return nil
+}
+
+var errOtherShares = errors.New("the shares that were made anew are not those that the file had; it was written wrong")
+
+// A RepairError reports that shares of a file found no place.
+type RepairError struct {
+	Missing, Total int
+	Answers        []Answer
+}
+
+func (e *RepairError) Error() string {
+	s := fmt.Sprintf("no server took %d of the %d shares", e.Missing, e.Total)
+	if len(e.Answers) > 0 {
+		s += " (" + answersText(e.Answers) + ")"
+	}
+	return s
+}
+
+// Unwrap gives what went wrong at each server.
+func (e *RepairError) Unwrap() []error { return answerErrors(e.Answers) }
