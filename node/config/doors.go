@@ -182,6 +182,14 @@ func (v values) reachable(s Settings) error {
 
 // The checks of single values.
 
+func doorPort(s string) error {
+	if s == "" {
+		return nil
+	}
+	_, err := ParseEndpoint(s)
+	return err
+}
+
 func accountsURL(s string) error {
 	if s == "" {
 		return nil

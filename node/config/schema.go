@@ -88,15 +88,15 @@ func known() map[string][]key {
 		},
 		"helper": {{"enabled", boolean}},
 		"sftpd": {
-			{"enabled", boolean}, {"port", endpointOrNone}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"host_pubkey_file", text},
+			{"enabled", boolean}, {"port", doorPort}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"host_pubkey_file", text},
 			{"host_privkey_file", text}, {"connections", number(1, 100_000)},
 		},
 		"ftpd": {
-			{"enabled", boolean}, {"port", endpointOrNone}, {"implicit.port", endpointOrNone}, {"accounts.file", text}, {"accounts.url", accountsURL},
+			{"enabled", boolean}, {"port", doorPort}, {"implicit.port", doorPort}, {"accounts.file", text}, {"accounts.url", accountsURL},
 			{"plain", oneOf(Plains...)}, {"passive.ports", portRange}, {"public.address", address4}, {"active", boolean},
 		},
 		"webdav": {
-			{"enabled", boolean}, {"port", endpointOrNone}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)},
+			{"enabled", boolean}, {"port", doorPort}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)},
 		},
 		"doors": {
 			{"commit", oneOf("background", "close")}, {"staging.dir", text}, {"staging.limit", size}, {"tls.certificate", text}, {"tls.key", text},
