@@ -17,9 +17,10 @@ import (
 	"tahoe/frontends/web/wapi"
 )
 
-// TestCheck damages shares of every kind of file and directory, and has the gateways of both makers check and verify them: they answer
+// TestLongCheck damages shares of every kind of file and directory, and has the gateways of both makers check and verify them: they answer
 // the same, line by line. Then the one repairs, and the other finds all well.
-func TestCheck(t *testing.T) {
+func TestLongCheck(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	w := newWorld(t)
 	clients := w.clients(t, cell{mixed, none, gbs})
@@ -68,8 +69,9 @@ var checkedKinds = []struct {
 	{"DIR2-MDMF", "uri?t=mkdir&format=MDMF", true, nil},
 }
 
-// TestDeepCheck has both gateways check a tree: as a stream, and as a slow operation. They tell of the same things in the same order.
-func TestDeepCheck(t *testing.T) {
+// TestLongDeepCheck has both gateways check a tree: as a stream, and as a slow operation. They tell of the same things in the same order.
+func TestLongDeepCheck(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	w := newWorld(t)
 	clients := w.clients(t, cell{mixed, none, gbs})

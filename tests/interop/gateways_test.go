@@ -52,16 +52,25 @@ func newGateways(t *testing.T, protocol string) *gateways {
 	return g
 }
 
-// TestGateways has a client of each maker work on the same directories, by the web and by the commands.
+// TestGateways has a client of each maker work on the same directories.
 func TestGateways(t *testing.T) {
 	t.Parallel()
 	newGateways(t, gbs).run(t)
 }
 
-// TestLongGateways is the same by Foolscap.
+// TestLongGateways is the same by Foolscap, and by both protocols the commands of each maker at the gateway of the other, and backups.
 func TestLongGateways(t *testing.T) {
 	needsLong(t)
-	newGateways(t, foolscap).run(t)
+	for _, p := range []string{gbs, foolscap} {
+		g := newGateways(t, p)
+		if p == foolscap {
+			g.run(t)
+		}
+		for _, m := range makers {
+			t.Run(fmt.Sprintf("%s/commands=%s/gateway=%s", p, m, m.other()), func(t *testing.T) { g.commands(t, m) })
+		}
+		t.Run(fmt.Sprintf("%s/backup", p), g.backup)
+	}
 }
 
 func (g *gateways) run(t *testing.T) {
@@ -75,8 +84,4 @@ func (g *gateways) run(t *testing.T) {
 	t.Run("in turns", g.inTurns)
 	t.Run("at once", g.atOnce)
 	t.Run("file at once", g.fileAtOnce)
-	for _, m := range makers {
-		t.Run(fmt.Sprintf("commands=%s/gateway=%s", m, m.other()), func(t *testing.T) { g.commands(t, m) })
-	}
-	t.Run("backup", g.backup)
 }

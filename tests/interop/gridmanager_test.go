@@ -9,9 +9,10 @@ import (
 	"testing"
 )
 
-// TestGridManager has a grid manager of each maker certify most storage nodes of both: then clients of both put shares there and
+// TestLongGridManager has a grid manager of each maker certify most storage nodes of both: then clients of both put shares there and
 // nowhere else, and read from all.
-func TestGridManager(t *testing.T) {
+func TestLongGridManager(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	w := newWorld(t)
 	c := cell{mixed, string(ours), gbs}
