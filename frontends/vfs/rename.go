@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path"
+	"strings"
 	"time"
 
 	"tahoe/caps"
@@ -105,7 +107,15 @@ func (v *View) findMove(ctx context.Context, m *move, from, to string) (err erro
 		}
 		return err
 	}
+	if m.from.isDir() && isBelow(to, from) {
+		return fs.ErrInvalid
+	}
 	return v.intoItself(m)
+}
+
+// isBelow says whether one path leads through the other.
+func isBelow(inner, outer string) bool {
+	return strings.HasPrefix(path.Clean("/"+inner)+"/", strings.TrimSuffix(path.Clean("/"+outer), "/")+"/")
 }
 
 // intoItself refuses to move a directory to a place from which it would be reached only through itself.

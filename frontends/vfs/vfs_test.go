@@ -450,6 +450,7 @@ func TestRename(t *testing.T) {
 	d.fails(vfs.ErrIsDirectory, d.view.Rename(ctx, "/a", "/d", true))
 	d.fails(vfs.ErrNotDirectory, d.view.Rename(ctx, "/d", "/a", true))
 	d.fails(fs.ErrInvalid, d.view.Rename(ctx, "/d", "/d/in", true))
+	d.fails(fs.ErrInvalid, d.view.Rename(ctx, "/d", "/d/in/deep", true))
 	d.fails(fs.ErrPermission, d.view.Rename(ctx, "/", "/d/root", true))
 	d.fails(nil, d.view.Rename(ctx, "/a", "/a", false))
 	for _, r := range [][2]string{{"/a", "/b"}, {"/b", "/d/c"}, {"/d", "/e/d"}, {"/e/d/c", "/c"}} {
