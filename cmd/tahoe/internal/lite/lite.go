@@ -22,7 +22,7 @@ import (
 )
 
 // Delay is how long writes wait for others, to be committed together: a commit waits for the disk.
-const Delay = 100 * time.Millisecond
+const Delay = 20 * time.Millisecond
 
 // busy is how long to wait for another program that has the file locked.
 const busy = 15 * time.Second
