@@ -112,7 +112,7 @@ func TestBadInput(t *testing.T) {
 		{"none and storage", []string{"create-node", "--listen=none", "a"}, nil, codeUsage, "tahoe: storage needs a port to listen on"},
 		{"no hostname", []string{"create-node", "a"}, nil, codeUsage, "tahoe: a node that listens needs --hostname=NAME"},
 		{"bad port", []string{"create-node", "--port=tcp:0", "--location=tcp:a:1", "a"}, nil, codeFailure, "tahoe: tub.port cannot be 0: you must choose"},
-		{"bad web port", []string{"create-client", "--webport=ssl:1", "a"}, nil, codeFailure, `tahoe: web.port is "ssl:1", which is not a TCP endpoint`},
+		{"bad web port", []string{"create-client", "--webport=unix:web.sock", "a"}, nil, codeFailure, `tahoe: web.port is "unix:web.sock", which is not a TCP endpoint`},
 		{"introducer nowhere", []string{"create-introducer", "--hostname=a"}, nil, codeUsage, "tahoe: say where to make the introducer"},
 		{"introducer that nobody reaches", []string{"create-introducer", "--listen=none", "a"}, nil, codeUsage, "tahoe: an introducer must listen"},
 		{"introducer without a name", []string{"create-introducer", "a"}, nil, codeUsage, "tahoe: a node that listens needs --hostname=NAME"},
