@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -82,7 +83,7 @@ func (s *Server) serveOperation(w *recorder, r *http.Request, rt route) error {
 	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	if op.err != nil {
+	if op.err != nil && !(q.cancel && errors.Is(op.err, context.Canceled)) { // who cancels it is not told that it was
 		return op.err
 	}
 	if len(rt.names) > 0 {
