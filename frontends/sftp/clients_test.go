@@ -28,6 +28,9 @@ type openssh struct {
 // needs skips where a program is missing.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("runs real clients")
+	}
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
 			t.Skipf("%s is not installed", p)
