@@ -124,12 +124,12 @@ func (c *content) Truncate(size int64, now time.Time) error {
 
 // stand makes an immutable file what lies below an empty content.
 func (c *content) stand(on caps.CHK, now time.Time) error {
+	c.mu.Lock() // nobody sees the new size without what lies below
+	defer c.mu.Unlock()
 	if err := c.file.Truncate(on.Size()); err != nil {
 		return asVFS(err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.base, c.baseEnd, c.written, c.dirty, c.mtime = on, on.Size(), spans.Set{}, true, now
+	c.base, c.baseEnd, c.dirty, c.mtime = on, on.Size(), true, now
 	return nil
 }
 

@@ -39,9 +39,9 @@ type reader struct {
 	changed chan struct{} // closed, and replaced, when something below has changed
 	closed  bool
 	window  window
-	give    func() // gives the window's memory back; nil: there is none
-	blocks  map[int64][]byte
-	last    int64 // where the reader is
+	give    func()           // gives the window's memory back; nil: there is none
+	blocks  map[int64][]byte // what is there of each, from its beginning
+	last    int64            // where the reader is
 	used    time.Time
 	waiting int     // reads that wait for the stream
 	run     *stream // nil: none has begun
@@ -145,12 +145,15 @@ func (r *reader) advance(to int64) {
 	}
 	r.last = to
 	for k := range r.blocks {
-		if (k+1)*blockSize < to-r.window.behind {
+		if r.behind(k) {
 			delete(r.blocks, k)
 		}
 	}
 	r.tell()
 }
+
+// behind says whether a block lies too far behind.
+func (r *reader) behind(k int64) bool { return (k+1)*blockSize < r.last-r.window.behind }
 
 func (r *reader) tell() {
 	close(r.changed)
@@ -229,16 +232,20 @@ func (s *stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// take puts as much as belongs into one block there.
+// take puts as much as belongs into one block there, unless what precedes it in the block has been forgotten, or the block lies too
+// far behind by now.
 func (s *stream) take(p []byte) int {
-	k := s.pos / blockSize
-	p = p[:min(int64(len(p)), blockSize-s.pos%blockSize)]
+	k, at := s.pos/blockSize, s.pos%blockSize
+	p = p[:min(int64(len(p)), blockSize-at)]
+	s.pos += int64(len(p))
 	b := s.r.blocks[k]
+	if int64(len(b)) != at || s.r.behind(k) {
+		return len(p)
+	}
 	if b == nil {
 		b = make([]byte, 0, min(blockSize, s.r.size-k*blockSize))
 	}
 	s.r.blocks[k] = append(b, p...)
-	s.pos += int64(len(p))
 	return len(p)
 }
 

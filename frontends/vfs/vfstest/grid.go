@@ -36,10 +36,11 @@ type Grid struct {
 
 // NewGrid makes an empty grid.
 func NewGrid() *Grid {
-	return &Grid{dirs: make(map[storage.Index]map[string]vfs.Child), files: make(map[storage.Index][]byte), slow: 64 << 10}
+	return &Grid{dirs: make(map[storage.Index]map[string]vfs.Child), files: make(map[storage.Index][]byte), slow: 50_001}
 }
 
-// Hook is called before every operation, with its name: list, link, metadata, unlink, move, mkdir, put, overwrite, read, size. When it returns an error
+// Hook is called before every operation, with its name: list, link, metadata, unlink, move, mkdir, put, overwrite, read, piece (of what is read),
+// size. When it returns an error
 // the operation is not made and fails with that. Nil takes it away.
 func (g *Grid) Hook(h func(ctx context.Context, op string) error) {
 	g.mu.Lock()
@@ -325,8 +326,8 @@ func (g *Grid) Read(ctx context.Context, file caps.Read, off, n int64, w io.Writ
 	b = b[min(off, int64(len(b))):]
 	b = b[:min(n, int64(len(b)))]
 	for piece := range slices.Chunk(b, g.slow) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err := g.step(ctx, "piece"); err != nil {
+			return err
 		}
 		if _, err := w.Write(piece); err != nil {
 			return err
