@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 
 	"tahoe/caps"
 	"tahoe/internal/taghash"
+	"tahoe/lafs/grid"
 	"tahoe/lafs/mutable"
 	"tahoe/lafs/mutable/layout"
 	"tahoe/storage"
@@ -278,19 +280,37 @@ func TestWriteNowhere(t *testing.T) {
 	})
 }
 
-// Shares for servers that are full or hang go to others.
+// Shares for servers that are full, away or hang go to others, wherever in the order those stand.
 func TestCreateAmongBadServers(t *testing.T) {
-	inFakeTime(t, 14, func(t *testing.T, w *world) {
-		w.faulty[1].Add(storagetest.HangAll(storagetest.OpTestAndWrite))
-		w.faulty[4].Add(storagetest.FailAll(storagetest.OpTestAndWrite, storage.ErrNoSpace))
-		w.faulty[7].Stop()
-		begin := time.Now()
-		file := w.create(w.files(), caps.SDMF, []byte("contents"))
-		wantWithin(t, begin, 2*mutable.DefaultHedge)
-		if got := w.audit(file); got[1] != 10 || len(w.holders(file)) != 10 {
-			t.Errorf("got shares %v on servers %v", got, w.holders(file))
+	key, err := layout.NewPrivateKey(theKey())
+	must(t, err)
+	i := key.Cap(caps.SDMF).Index()
+	bad := []func(*storagetest.Faulty){
+		func(f *storagetest.Faulty) { f.Add(storagetest.HangAll(storagetest.OpTestAndWrite)) },
+		func(f *storagetest.Faulty) {
+			f.Add(storagetest.FailAll(storagetest.OpTestAndWrite, storage.ErrNoSpace))
+		},
+		func(f *storagetest.Faulty) { f.Stop() },
+	}
+	for first := range 14 {
+		for turn := range bad {
+			t.Run(fmt.Sprint(first, turn), func(t *testing.T) {
+				inFakeTime(t, 14, func(t *testing.T, w *world) {
+					order := grid.Fixed(w.servers...).Permuted(i)
+					for n := range bad {
+						at := slices.Index(w.servers, order[(first+n)%len(order)])
+						bad[(turn+n)%len(bad)](w.faulty[at])
+					}
+					begin := time.Now()
+					file := w.create(w.files(), caps.SDMF, []byte("contents"))
+					wantWithin(t, begin, 2*mutable.DefaultHedge)
+					if got := w.audit(file); got[1] != 10 || len(w.holders(file)) != 10 {
+						t.Errorf("got shares %v on servers %v", got, w.holders(file))
+					}
+				})
+			})
 		}
-	})
+	}
 }
 
 // A writer waits for servers that have shares, for a time that is stated.

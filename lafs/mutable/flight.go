@@ -2,6 +2,7 @@ package mutable
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
@@ -38,7 +39,6 @@ func (f *flight) run(targets map[grid.ServerID]*target, changes map[grid.ServerI
 		go f.write(ctx, t, changes[id])
 	}
 	var outcomes []outcome
-	var last time.Duration
 	hurry := make(<-chan time.Time)
 	done := f.ctx.Done()
 	ticker := time.NewTicker(look)
@@ -46,14 +46,16 @@ func (f *flight) run(targets map[grid.ServerID]*target, changes map[grid.ServerI
 	for len(waiting) > 0 {
 		select {
 		case o := <-f.out:
-			last = f.p.o.m.c.Clock.Now().Sub(began)
 			delete(waiting, o.server.ID())
+			if !errors.Is(o.err, errLate) {
+				f.p.slowest = max(f.p.slowest, f.p.o.m.c.Clock.Now().Sub(began), 1)
+			}
 			if o.known {
 				known--
 			}
 			outcomes = append(outcomes, o)
 		case <-ticker.C:
-			if known == 0 && len(outcomes) > 0 && f.p.o.m.c.Clock.Now().Sub(began) > f.p.o.m.c.Hedge+3*last {
+			if known == 0 && f.p.slowest > 0 && f.p.o.m.c.Clock.Now().Sub(began) > f.p.o.m.c.Hedge+3*f.p.slowest {
 				cancel()
 			}
 		case <-done:

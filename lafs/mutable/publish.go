@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
@@ -13,7 +14,8 @@ import (
 	"tahoe/storage"
 )
 
-// resends is how often shares that found no place are offered to other servers.
+// resends is how often shares are offered to other servers while none has answered at all. Where some do, shares that found no
+// place are offered until no server is left.
 const resends = 2
 
 // A publication puts a new version on the servers: it changes all shares that are known, and places those that nobody has. It
@@ -34,6 +36,7 @@ type publication struct {
 	lost    bool // a server with known shares did not take the new ones
 	strange []*grid.Server
 	largest int64
+	slowest time.Duration             // the longest that a server took to answer; 0: none has
 	took    int                       // shares that servers took
 	behind  map[storage.ShareNum]bool // of an older version, on servers that did not take the new one, or nobody knows where
 }
@@ -112,7 +115,7 @@ func (p *publication) deliver(ctx context.Context, targets map[grid.ServerID]*ta
 			return err
 		}
 		targets = make(map[grid.ServerID]*target)
-		if round < resends && len(p.strange) == 0 && !p.inPlace && ctx.Err() == nil {
+		if (p.slowest > 0 || round < resends) && len(p.strange) == 0 && !p.inPlace && ctx.Err() == nil {
 			p.place(targets, p.homeless(), p.fair())
 		}
 	}
