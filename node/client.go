@@ -32,11 +32,20 @@ func (n *Node) openClient() error {
 	if _, err := n.dir.NewAuthToken(); err != nil {
 		return err
 	}
-	if n.settings.Web == nil && !n.settings.Doors.Any() {
+	if n.settings.Web == nil && !n.settings.Doors.Any() && !n.settings.Helper {
 		return nil
 	}
 	broker, err := n.openBroker()
 	if err != nil {
+		return err
+	}
+	if err := n.openHelper(broker, lease); err != nil {
+		return err
+	}
+	if n.settings.Web == nil && !n.settings.Doors.Any() {
+		return nil
+	}
+	if err := n.useHelper(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(n.settings.TempDir, 0o700); err != nil {
@@ -48,7 +57,7 @@ func (n *Node) openClient() error {
 		return err
 	}
 	if n.settings.Web != nil {
-		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, inside.onWeb(c)) }); err != nil {
+		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, inside.onWeb(n.helpersOnWeb(c))) }); err != nil {
 			return err
 		}
 	}

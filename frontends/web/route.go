@@ -23,6 +23,7 @@ const (
 	kindOperation            // /operations/HANDLE
 	kindStatus               // /status
 	kindStatistics           // /statistics
+	kindHelper               // /helper_status
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
@@ -63,6 +64,8 @@ func parseRoute(escaped string) route {
 		return route{kind: kindStatus, shape: "/status", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
+	case "helper_status":
+		return route{kind: kindHelper, shape: "/helper_status", rest: rest}
 	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
