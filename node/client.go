@@ -8,11 +8,13 @@ import (
 	"slices"
 
 	"tahoe/frontends/web"
+	"tahoe/internal/foolscap"
 	"tahoe/internal/nurl"
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
 	"tahoe/node/basedir"
+	"tahoe/node/config"
 	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
@@ -79,7 +81,7 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	for _, id := range n.settings.Client.Preferred {
 		c.Preferred = append(c.Preferred, grid.ServerID(id))
 	}
-	broker := grid.NewBroker(n.connector(), c)
+	broker := grid.NewBroker(Connector(n.settings, n.openTub()), c)
 	for _, w := range []error{warning, broker.Set(grid.Static, servers)} {
 		if w != nil {
 			n.warnings = append(n.warnings, w.Error())
@@ -90,17 +92,17 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	return broker, nil
 }
 
-// connector reaches servers by GBS, and by Foolscap those that are announced without a NURL.
-func (n *Node) connector() grid.Connector {
-	tub := n.openTub()
+// Connector reaches servers as a node with these settings does: by GBS, and by Foolscap, over the Tub, those that are announced
+// without a NURL.
+func Connector(s config.Settings, tub *foolscap.Tub) grid.Connector {
 	return func(a grid.Announcement, events grid.Events) (grid.Conn, error) {
-		if !n.settings.DialTCP || a.Connections["tcp"] == "disabled" {
+		if !s.DialTCP || a.Connections["tcp"] == "disabled" {
 			return nil, errors.New("connections by TCP are switched off")
 		}
 		if a.Connections["tcp"] == "tor" {
 			return nil, errors.New("it is to be reached by Tor, which is not supported yet")
 		}
-		if len(a.NURLs) == 0 || n.settings.Client.ForceFoolscap {
+		if len(a.NURLs) == 0 || s.Client.ForceFoolscap {
 			return ristorage.NewClient(tub, a.FURL, ristorage.ClientConfig{OnDisconnect: events.Disconnected})
 		}
 		address, err := mergeNURLs(a.NURLs)
