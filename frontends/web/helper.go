@@ -62,10 +62,10 @@ var helperWords = []struct {
 }{
 	{"Now", []fact{
 		{Label: "active_uploads", Value: "Uploads that go on"},
-		{Label: "incoming_count", Value: "Files that have come in part"}, {Label: "incoming_size", Value: "Bytes of them"},
-		{Label: "incoming_size_old", Value: "Bytes of them for which nothing came in two days"},
-		{Label: "encoding_count", Value: "Files that have come and wait for their shares to be placed"}, {Label: "encoding_size", Value: "Bytes of them"},
-		{Label: "encoding_size_old", Value: "Bytes of them that have waited for two days"},
+		{Label: "incoming_count", Value: "Files that have come in part"}, {Label: "incoming_size", Value: "Bytes of files that have come in part"},
+		{Label: "incoming_size_old", Value: "Bytes of those to which nothing came in two days"},
+		{Label: "encoding_count", Value: "Files that wait for their shares to be placed"}, {Label: "encoding_size", Value: "Bytes of files that wait"},
+		{Label: "encoding_size_old", Value: "Bytes of those that have waited for two days"},
 	}},
 	{"Since the node started", []fact{
 		{Label: "upload_requests", Value: "Requests"}, {Label: "upload_already_present", Value: "Requests for files that were on the grid"},

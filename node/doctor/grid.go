@@ -33,6 +33,7 @@ type meeting struct {
 
 	seen     []introducer.LinkStatus // how introducers and servers were at the end of the meeting
 	statuses []grid.Status
+	help     error // why the helper cannot be used
 
 	mu      sync.Mutex
 	servers map[grid.ServerID]grid.Announcement
@@ -69,6 +70,7 @@ func (x *examination) grid(ctx context.Context) {
 		return
 	}
 	x.introducers(m)
+	x.helper(m.help)
 	x.servers(m)
 	x.clock(ctx, m.announcements())
 	x.self(m)
@@ -121,7 +123,7 @@ func (x *examination) meet(ctx context.Context, introducers []introducer.Introdu
 	case <-ready:
 		m.await(ctx, x.c.Patience)
 		m.seen, m.statuses = m.links(), m.broker.Statuses() // before everybody is told to go
-		x.helper(ctx, m.tub)
+		m.help = x.tryHelper(ctx, m.tub)
 	case <-ctx.Done():
 	}
 	return m, nil

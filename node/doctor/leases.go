@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -124,7 +125,7 @@ func lastLease(path string) (ends time.Time, err error) {
 	if err != nil && err != io.EOF {
 		return ends, err
 	}
-	leases := func(yield func(share.Lease, error) bool) {}
+	var leases iter.Seq2[share.Lease, error]
 	if share.IsMutable(head[:n]) {
 		c, err := share.ReadMutable(f, info.Size())
 		if err != nil {

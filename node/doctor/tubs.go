@@ -27,22 +27,31 @@ func tubReason(err error) string {
 	return oneLine(err)
 }
 
-// helper looks whether the helper that uploads are to go through is there.
-func (x *examination) helper(ctx context.Context, tub *foolscap.Tub) {
+// tryHelper looks whether the helper that uploads are to go through is there.
+func (x *examination) tryHelper(ctx context.Context, tub *foolscap.Tub) error {
 	furl := x.settings.Client.HelperFURL
 	if furl == "" {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, x.c.Patience)
 	defer cancel()
 	r, err := tub.Connect(ctx, furl)
-	if err != nil {
+	if err == nil {
+		r.Release()
+	}
+	return err
+}
+
+// helper says how the helper is that uploads are to go through.
+func (x *examination) helper(err error) {
+	switch {
+	case x.settings.Client.HelperFURL == "":
+	case err != nil:
 		x.add(Warning, areaHelper, fmt.Sprintf("The upload helper of [client] helper.furl cannot be used, so that files are uploaded directly: %s.", tubReason(err)),
 			"Ask whoever runs it whether it is up and whether its FURL has changed, or take the line out.")
-		return
+	default:
+		x.ok(areaHelper, "The upload helper of [client] helper.furl answers.")
 	}
-	r.Release()
-	x.ok(areaHelper, "The upload helper of [client] helper.furl answers.")
 }
 
 // asked compares what was found with what the node, which runs, says itself.

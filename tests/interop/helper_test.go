@@ -100,25 +100,25 @@ func (p *peer) helperStat(t *testing.T, name string) int64 {
 	return int64(v)
 }
 
-func (h *peer) check(t *testing.T, c *peer, name string, small, large int) {
+func (p *peer) check(t *testing.T, c *peer, name string, small, large int) {
 	t.Helper()
 	data := content(name, small)
-	before := h.helperStat(t, "upload_already_present")
+	before := p.helperStat(t, "upload_already_present")
 	cap := c.put(t, data)
 	c.mustRead(t, cap, data)
-	if again := c.put(t, data); again != cap || h.helperStat(t, "upload_already_present") != before+1 {
+	if again := c.put(t, data); again != cap || p.helperStat(t, "upload_already_present") != before+1 {
 		t.Errorf("client of %s: a file that is there gets another capability, or is sent again", c.maker)
 	}
 	if t.Failed() {
 		return
 	}
 	data = content(name, large)
-	resumed := h.killInTheMiddle(t, c, data)
+	resumed := p.killInTheMiddle(t, c, data)
 	c.mustRead(t, resumed, data)
-	sent := h.helperStat(t, "fetched_bytes") // since it was started again
-	if sent >= int64(large) || h.helperStat(t, "resumes") != 1 {
+	sent := p.helperStat(t, "fetched_bytes") // since it was started again
+	if sent >= int64(large) || p.helperStat(t, "resumes") != 1 {
 		t.Errorf("client of %s: the helper fetched %d of %d bytes after it was killed, and resumed %d files; want less, and 1",
-			c.maker, sent, large, h.helperStat(t, "resumes"))
+			c.maker, sent, large, p.helperStat(t, "resumes"))
 	}
 	t.Logf("client of %s: %d bytes, of which %d were fetched after the helper was killed", c.maker, large, sent)
 
@@ -136,7 +136,7 @@ func (h *peer) check(t *testing.T, c *peer, name string, small, large int) {
 
 // killInTheMiddle stores a file, and kills the helper when some of it has come, and runs it again. A client of the original has to be
 // asked again.
-func (h *peer) killInTheMiddle(t *testing.T, c *peer, data []byte) string {
+func (p *peer) killInTheMiddle(t *testing.T, c *peer, data []byte) string {
 	t.Helper()
 	type put struct {
 		answer
@@ -148,7 +148,7 @@ func (h *peer) killInTheMiddle(t *testing.T, c *peer, data []byte) string {
 		done <- put{a, err}
 	}()
 	waitFor(t, "some of the ciphertext", func() error {
-		files, _ := filepath.Glob(filepath.Join(h.dir, "helper", "CHK_incoming", "*"))
+		files, _ := filepath.Glob(filepath.Join(p.dir, "helper", "CHK_incoming", "*"))
 		for _, f := range files {
 			if info, err := os.Stat(f); err == nil && info.Size() > int64(len(data)/4) {
 				return nil
@@ -156,9 +156,9 @@ func (h *peer) killInTheMiddle(t *testing.T, c *peer, data []byte) string {
 		}
 		return fmt.Errorf("there are %d files", len(files))
 	})
-	h.Kill()
-	h.start()
-	h.waitConnected(3)
+	p.Kill()
+	p.start()
+	p.waitConnected(3)
 	a := <-done
 	if a.err == nil && a.status/100 == 2 {
 		return string(a.body)
