@@ -26,6 +26,7 @@ var ladder = [][]string{
 	{"frontends/vfs/staging"},
 	{"frontends/web", "frontends/vfs"},
 	{"frontends/vfs/vfstest"},
+	{"frontends/doortest"},
 	{"frontends/sftp", "frontends/ftp", "frontends/webdav"},
 	{"node/config"},
 	{"node/basedir"},
