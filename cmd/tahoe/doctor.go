@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tahoe/internal/plural"
 	"tahoe/node/doctor"
 )
 
@@ -74,18 +75,15 @@ func tellReport(w io.Writer, r *doctor.Report, all bool) error {
 
 // things are so many of them.
 func things(n int, what string) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no " + what + "s"
-	case 1:
-		return "1 " + what
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return plural.Of(n, what)
 }
 
 func are(n int) string {
 	if n == 1 {
 		return "1 thing is"
 	}
-	return fmt.Sprintf("%d things are", n)
+	return plural.Of(n, "thing") + " are"
 }

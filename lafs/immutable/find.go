@@ -9,6 +9,7 @@ import (
 
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
+	"tahoe/lafs/health"
 	"tahoe/lafs/immutable/layout"
 	"tahoe/storage"
 )
@@ -29,56 +30,40 @@ const findTimeout = 20 * time.Second
 func (u *Uploader) FindWhole(ctx context.Context, index storage.Index) (*Find, error) {
 	u.c.Servers.Settle(ctx, u.c.Encoding.Total)
 	servers := u.c.Servers.Permuted(index)
-	held := make([]map[storage.ShareNum]storage.Reader, len(servers))
-	var asking sync.WaitGroup
-	turns := make(chan struct{}, maxQueries)
-	for i, s := range servers {
-		asking.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			ctx, cancel := context.WithTimeout(ctx, findTimeout)
-			defer cancel()
-			held[i], _ = s.Storage().Buckets(ctx, index) // who does not answer has nothing
-		})
-	}
-	asking.Wait()
+	held := make(map[grid.ServerID]map[storage.ShareNum]storage.Reader, len(servers))
+	var mu sync.Mutex
+	health.Each(servers, health.MaxAsked, func(s *grid.Server) {
+		ctx, cancel := context.WithTimeout(ctx, findTimeout)
+		defer cancel()
+		shares, _ := s.Storage().Buckets(ctx, index) // who does not answer has nothing
+		mu.Lock()
+		defer mu.Unlock()
+		held[s.ID()] = shares
+	})
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	f := &Find{Sharemap: map[storage.ShareNum][]grid.ServerID{}}
-	for i, shares := range held {
-		for n := range shares {
-			f.Sharemap[n] = append(f.Sharemap[n], servers[i].ID())
+	var holders []*grid.Server
+	for _, s := range servers {
+		for n := range held[s.ID()] {
+			f.Sharemap[n] = append(f.Sharemap[n], s.ID())
+		}
+		if len(held[s.ID()]) > 0 {
+			holders = append(holders, s)
 		}
 	}
-	if !f.describe(ctx, held) || len(f.Sharemap) < int(f.UEB.Total) {
+	if !f.describe(ctx, holders, held) || len(f.Sharemap) < int(f.UEB.Total) {
 		return nil, nil
 	}
-	u.renew(ctx, index, servers, held)
+	health.Renewal{Lease: u.c.Lease, Timeout: findTimeout, Log: u.c.Log}.Renew(ctx, index, holders)
 	return f, nil
 }
 
-// renew gives the shares that were found leases as new ones would have got.
-func (u *Uploader) renew(ctx context.Context, index storage.Index, servers []*grid.Server, held []map[storage.ShareNum]storage.Reader) {
-	var renewing sync.WaitGroup
-	for i, s := range servers {
-		if len(held[i]) == 0 {
-			continue
-		}
-		renewing.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, findTimeout)
-			defer cancel()
-			if err := s.Storage().AddLease(ctx, index, u.c.Lease(index, s.TubID())); err != nil {
-				u.c.Log.Warn("lease not renewed", "server", s.Name(), "index", index.Abbrev(), "error", err)
-			}
-		})
-	}
-	renewing.Wait()
-}
-
 // describe reads the UEB of any of the shares.
-func (f *Find) describe(ctx context.Context, held []map[storage.ShareNum]storage.Reader) bool {
-	for _, shares := range held {
+func (f *Find) describe(ctx context.Context, holders []*grid.Server, held map[grid.ServerID]map[storage.ShareNum]storage.Reader) bool {
+	for _, s := range holders {
+		shares := held[s.ID()]
 		for _, n := range slices.Sorted(maps.Keys(shares)) {
 			raw, err := readUEB(ctx, shares[n])
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tahoe/internal/nurl"
+	"tahoe/internal/plural"
 	"tahoe/lafs/grid"
 )
 
@@ -59,7 +60,7 @@ func (x *examination) clock(ctx context.Context, servers []grid.Announcement) {
 	case middle.Abs() > clockSlack:
 		x.add(Warning, areaClock, text, advice)
 	default:
-		x.ok(areaClock, "The clock of this machine agrees with those of %s.", count(len(off), "server"))
+		x.ok(areaClock, "The clock of this machine agrees with those of %s.", plural.Of(len(off), "server"))
 	}
 	if spread := off[len(off)-1] - off[0]; spread > clockWrong && len(off) > 1 {
 		x.add(Warning, areaClock, fmt.Sprintf("The clocks of the servers are up to %s apart.", lasting(spread)), "Ask their operators to set them.")

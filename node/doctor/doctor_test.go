@@ -133,8 +133,8 @@ func TestClock(t *testing.T) {
 	} {
 		want(t, doctor.Examine(t.Context(), client, ahead(c.by)), c.level, "clock", c.text)
 	}
-	want(t, doctor.Examine(t.Context(), server, ahead(0)), doctor.OK, "leases", "All leases of 1 share that were looked at are live")
-	want(t, doctor.Examine(t.Context(), server, ahead(40*24*time.Hour)), doctor.Note, "leases", "Of 1 share that were looked at, 1 have no live lease")
+	want(t, doctor.Examine(t.Context(), server, ahead(0)), doctor.OK, "leases", "All leases of the 1 share looked at are live")
+	want(t, doctor.Examine(t.Context(), server, ahead(40*24*time.Hour)), doctor.Note, "leases", "Of the 1 share looked at, 1 have no live lease")
 }
 
 // TestBrokenShare: a share that makes no sense is told of.
@@ -147,7 +147,7 @@ func TestBrokenShare(t *testing.T) {
 	if err := os.WriteFile(files[0], []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want(t, doctor.Examine(t.Context(), server, doctor.Config{}), doctor.Problem, "leases", "1 of 1 share that were looked at cannot be read")
+	want(t, doctor.Examine(t.Context(), server, doctor.Config{}), doctor.Problem, "leases", "1 of the 1 share looked at cannot be read")
 }
 
 // TestWebCertificate: the certificate of the web port is told of before it ends.

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"tahoe/internal/plural"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
 	"tahoe/storage/share"
@@ -70,17 +71,17 @@ func (x *examination) sampleLeases(ctx context.Context) {
 		}
 	}
 	if unreadable > 0 {
-		x.add(Problem, areaLeases, fmt.Sprintf("%d of %s that were looked at cannot be read.", unreadable, count(looked, "share")), "Look at the disk, and have the files repaired by their owners: tahoe deep-check --verify --repair")
+		x.add(Problem, areaLeases, fmt.Sprintf("%d of the %s looked at cannot be read.", unreadable, plural.Of(looked, "share")), "Look at the disk, and have the files repaired by their owners: tahoe deep-check --verify --repair")
 	}
 	switch expire := x.settings.Storage.Expire.Enabled; {
 	case looked == 0:
 		x.ok(areaLeases, "There are no shares yet in %s.", x.settings.Storage.Dir)
 	case over == 0:
-		x.ok(areaLeases, "All leases of %s that were looked at are live.", count(looked, "share"))
+		x.ok(areaLeases, "All leases of the %s looked at are live.", plural.Of(looked, "share"))
 	case expire:
-		x.add(Warning, areaLeases, fmt.Sprintf("Of %s that were looked at, %d have no live lease, and are removed by expiry.", count(looked, "share"), over), "Tell the users of the grid to renew leases, if they want to keep their files.")
+		x.add(Warning, areaLeases, fmt.Sprintf("Of the %s looked at, %d have no live lease, and are removed by expiry.", plural.Of(looked, "share"), over), "Tell the users of the grid to renew leases, if they want to keep their files.")
 	default:
-		x.add(Note, areaLeases, fmt.Sprintf("Of %s that were looked at, %d have no live lease; they stay, because [storage] expire.enabled is off.", count(looked, "share"), over), "Switch expiry on if the room is needed, and tell the users before.")
+		x.add(Note, areaLeases, fmt.Sprintf("Of the %s looked at, %d have no live lease; they stay, because [storage] expire.enabled is off.", plural.Of(looked, "share"), over), "Switch expiry on if the room is needed, and tell the users before.")
 	}
 }
 

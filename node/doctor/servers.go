@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"tahoe/internal/plural"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
 )
@@ -52,7 +53,7 @@ func (x *examination) servers(m *meeting) {
 		return
 	}
 	if m.bad > 0 {
-		x.add(Warning, areaServers, fmt.Sprintf("%s of servers could not be read.", count(m.bad, "announcement")), "Tell the operators of the grid: some server announces nonsense.")
+		x.add(Warning, areaServers, fmt.Sprintf("%s of servers could not be read.", plural.Of(m.bad, "announcement")), "Tell the operators of the grid: some server announces nonsense.")
 	}
 	taking := 0
 	slices.SortFunc(m.statuses, func(a, b grid.Status) int { return strings.Compare(nameOf(a), nameOf(b)) })
@@ -67,11 +68,11 @@ func (x *examination) servers(m *meeting) {
 	case len(m.statuses) == 0:
 		x.add(Problem, areaServers, "No server is known, so that nothing can be stored or read.", "Wait until servers announce themselves at the introducer, or enter some in private/servers.yaml.")
 	case taking >= c.Happy && taking < c.Total:
-		x.add(Note, areaServers, fmt.Sprintf("An upload could succeed now: it needs %s, and %d take shares; some get more than one of the %d shares of a file.", count(c.Happy, "server"), taking, c.Total), "")
+		x.add(Note, areaServers, fmt.Sprintf("An upload could succeed now: it needs %s, and %d take shares; some get more than one of the %d shares of a file.", plural.Of(c.Happy, "server"), taking, c.Total), "")
 	case taking >= c.Happy:
-		x.ok(areaServers, "An upload could succeed now: it needs %s, and %d take shares.", count(c.Happy, "server"), taking)
+		x.ok(areaServers, "An upload could succeed now: it needs %s, and %d take shares.", plural.Of(c.Happy, "server"), taking)
 	default:
-		x.add(Problem, areaServers, fmt.Sprintf("An upload would fail now: it needs %s that take shares, and there are %d.", count(c.Happy, "server"), taking),
+		x.add(Problem, areaServers, fmt.Sprintf("An upload would fail now: it needs %s that take shares, and there are %d.", plural.Of(c.Happy, "server"), taking),
 			"Bring servers back or add some; a grid that is meant to be so small needs a smaller [client] shares.happy.")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"tahoe/frontends/web/wapi"
 	"tahoe/internal/foolscap"
+	"tahoe/internal/plural"
 	"tahoe/lafs/grid"
 )
 
@@ -86,9 +87,9 @@ func (x *examination) asked(ctx context.Context, m *meeting) {
 		}
 	}
 	if connected < reachable {
-		x.add(Warning, areaServers, fmt.Sprintf("The node says that it is connected with %s, but %d could be reached just now.", count(connected, "server"), reachable),
+		x.add(Warning, areaServers, fmt.Sprintf("The node says that it is connected with %s, but %d could be reached just now.", plural.Of(connected, "server"), reachable),
 			"Wait some minutes, and restart the node if it stays like this.")
 		return
 	}
-	x.ok(areaServers, "The node itself says that it is connected with %s of %d.", count(connected, "server"), len(w.Servers))
+	x.ok(areaServers, "The node itself says that it is connected with %s of %d.", plural.Of(connected, "server"), len(w.Servers))
 }

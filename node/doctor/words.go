@@ -37,11 +37,3 @@ func lasting(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d days", int(d.Round(24*time.Hour).Hours()/24))
 }
-
-// count is a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}

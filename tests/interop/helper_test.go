@@ -166,6 +166,6 @@ func (p *peer) killInTheMiddle(t *testing.T, c *peer, data []byte) string {
 	if c.maker == ours {
 		t.Fatalf("our client: status %s, %v: %s", strconv.Itoa(a.status), a.err, a.body)
 	}
-	c.waitHelped(t, h)
+	c.waitHelped(t, p)
 	return c.put(t, data)
 }
