@@ -44,6 +44,8 @@ type Config struct {
 	Waiting func() wapi.Waiting
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
+	// Home lets people sign in, and serves their files; nil: nobody can.
+	Home *HomeConfig
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
 	// to this node can then send the user anywhere.
 	ForeignWhenDone bool
@@ -64,6 +66,7 @@ type Server struct {
 	origin *http.CrossOriginProtection
 	hosts  map[string]bool
 	active tracker
+	home   *home // nil: nobody can sign in
 
 	history    *history
 	operations *operations
@@ -84,7 +87,7 @@ func New(store Store, grid Grid, c Config) *Server {
 	if c.Introducers == nil {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
-	return &Server{
+	s := &Server{
 		store:  store,
 		grid:   grid,
 		c:      c,
@@ -96,10 +99,19 @@ func New(store Store, grid Grid, c Config) *Server {
 		history:    newHistory(c.Clock),
 		operations: newOperations(c.Clock),
 	}
+	if c.Home != nil {
+		s.home = newHome(*c.Home, c.Clock, c.Log)
+	}
+	return s
 }
 
-// Close ends the slow operations that go on between requests. A Service does so by itself.
-func (s *Server) Close() { s.operations.close() }
+// Close ends the slow operations that go on between requests, and signs everybody out. A Service does so by itself.
+func (s *Server) Close() {
+	s.operations.close()
+	if s.home != nil {
+		s.home.sessions.Close()
+	}
+}
 
 // ServeHTTP answers one request, and logs it without its secrets.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -177,6 +189,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.pages.serveAsset(w, r, rt.rest)
 	case kindHealth:
 		return serveHealth(w, r)
+	case kindLogin, kindLogout, kindAccount, kindHome:
+		return s.serveAccounts(w, r, rt)
 	}
 	return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
 }
