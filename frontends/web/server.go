@@ -1,8 +1,9 @@
 // Package web is the web port of a node: the web API that the original's clients and scripts speak, and pages for people.
-// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs.
+// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs. Who has signed in
+// with a name and a password reaches the files of an account at /home instead, by paths: that is a door, as those over frontends/vfs are.
 //
-// The invariant: a capability leaves this package only in the answer to somebody who sent it or whose upload made it.
-// It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
+// The invariant: a capability leaves this package only in the answer to somebody who sent it, whose upload made it, or who has signed in
+// to the account that it is of and asks to share it. It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
 // cannot be finished is cut, never padded with words.
 package web
 
