@@ -126,24 +126,47 @@ func hold(t *testing.T, v *vfs.View, path string, size int) (*vfs.File, error) {
 	return f, err
 }
 
-func TestQuotaFollowsWhatIsThere(t *testing.T) {
+// small is an account with 1000 bytes, of which a file old has 600.
+type small struct {
+	t    *testing.T
+	grid *vfstest.Grid
+	fs   *vfs.FS
+	view *vfs.View
+}
+
+func inSmall(t *testing.T, test func(t *testing.T, s small)) {
 	synctest.Test(t, func(t *testing.T) {
 		g := vfstest.NewGrid()
 		a := g.Account("small")
 		a.Quota = 1000
-		root := a.Root.(caps.DirectoryWrite)
-		g.Add(root, "old", g.PutData(strings.Repeat("x", 600)), "")
-		foreign := g.PutData(strings.Repeat("y", 500))
+		g.Add(a.Root.(caps.DirectoryWrite), "old", g.PutData(strings.Repeat("x", 600)), "")
 		fs := vfstest.Open(t, g, vfs.Config{})
 		v := fs.View(a)
 		defer v.Close()
-		usage := func(want int64) {
-			t.Helper()
-			if used, quota, err := v.Usage(t.Context()); used != want || quota != 1000 || err != nil {
-				t.Errorf("used %d of %d, %v; want %d of 1000", used, quota, err, want)
-			}
-		}
-		usage(600)
+		s := small{t, g, fs, v}
+		s.usage(600)
+		test(t, s)
+	})
+}
+
+func (s small) usage(want int64) {
+	s.t.Helper()
+	if used, quota, err := s.view.Usage(s.t.Context()); used != want || quota != 1000 || err != nil {
+		s.t.Errorf("used %d of %d, %v; want %d of 1000", used, quota, err, want)
+	}
+}
+
+func (s small) finish(f *vfs.File) {
+	s.t.Helper()
+	if err := f.Close(s.t.Context()); err != nil {
+		s.t.Error(err)
+	}
+	vfstest.Settle(s.t, s.fs)
+}
+
+func TestQuotaOfWhatIsWritten(t *testing.T) {
+	inSmall(t, func(t *testing.T, s small) {
+		v, usage := s.view, s.usage
 
 		t.Log("what is given up does not count any more")
 		f, err := hold(t, v, "/new", 300)
@@ -164,10 +187,7 @@ func TestQuotaFollowsWhatIsThere(t *testing.T) {
 		if _, err := f.WriteAt(t.Context(), make([]byte, 500), 600); !errors.Is(err, vfs.ErrQuota) {
 			t.Errorf("beyond the quota: got %v", err)
 		}
-		if err := f.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		vfstest.Settle(t, fs)
+		s.finish(f)
 
 		t.Log("what was removed makes room")
 		if err := v.Remove(t.Context(), "/old"); err != nil {
@@ -176,15 +196,18 @@ func TestQuotaFollowsWhatIsThere(t *testing.T) {
 		time.Sleep(time.Minute)
 		usage(0)
 
-		t.Log("what is put back counts at once, when there is room for it")
-		if f, err = hold(t, v, "/gone", 800); err != nil {
+	})
+}
+
+func TestQuotaOfWhatIsPutBack(t *testing.T) {
+	inSmall(t, func(t *testing.T, s small) {
+		v, usage := s.view, s.usage
+		f, err := hold(t, v, "/old", 800)
+		if err != nil {
 			t.Error(err)
 		}
-		if err := f.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		vfstest.Settle(t, fs)
-		r, err := v.Take(t.Context(), "/gone")
+		s.finish(f)
+		r, err := v.Take(t.Context(), "/old")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +215,7 @@ func TestQuotaFollowsWhatIsThere(t *testing.T) {
 			t.Errorf("put back: %v", err)
 		}
 		usage(800)
-		if r, err = v.Take(t.Context(), "/gone"); err != nil {
+		if r, err = v.Take(t.Context(), "/old"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -205,18 +228,28 @@ func TestQuotaFollowsWhatIsThere(t *testing.T) {
 		f.Abandon()
 		time.Sleep(time.Minute)
 		usage(0)
+	})
+}
 
-		t.Log("what is linked from elsewhere counts")
+func TestQuotaOfWhatIsLinked(t *testing.T) {
+	inSmall(t, func(t *testing.T, s small) {
+		v, g := s.view, s.grid
+		foreign := g.PutData(strings.Repeat("y", 400))
 		if err := v.Link(t.Context(), "/uri/"+foreign.Encode(), "/one", false); err != nil {
 			t.Errorf("link within the quota: %v", err)
 		}
-		usage(500)
-		other := g.PutData(strings.Repeat("z", 501))
+		s.usage(1000)
+		other := g.PutData(strings.Repeat("z", 56))
 		if err := v.Link(t.Context(), "/uri/"+other.Encode(), "/two", false); !errors.Is(err, vfs.ErrQuota) {
 			t.Errorf("link beyond the quota: got %v", err)
 		}
+	})
+}
 
-		t.Log("a count that was broken off is not taken for the whole")
+// TestQuotaIsCountedToTheEnd: what a client that leaves has had counted is not taken for the whole.
+func TestQuotaIsCountedToTheEnd(t *testing.T) {
+	inSmall(t, func(t *testing.T, s small) {
+		v, g := s.view, s.grid
 		time.Sleep(time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
 		g.Hook(func(_ context.Context, op string) error {
@@ -229,6 +262,6 @@ func TestQuotaFollowsWhatIsThere(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		g.Hook(nil)
-		usage(500)
+		s.usage(600)
 	})
 }

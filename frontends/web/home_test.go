@@ -5,385 +5,16 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/bcrypt"
-
 	"tahoe/caps"
-	"tahoe/frontends/auth"
-	"tahoe/frontends/doortest"
-	"tahoe/frontends/vfs"
-	"tahoe/frontends/vfs/vfstest"
-	"tahoe/frontends/web"
-	"tahoe/lafs/grid"
 )
-
-// noGrid knows no servers.
-type noGrid struct{}
-
-func (noGrid) Statuses() []grid.Status { return nil }
-
-// A lobby is a web port where alice, reader, small (who has 1000 bytes) and nocaps can sign in, all with the password "wonderland".
-type lobby struct {
-	t        *testing.T
-	grid     *vfstest.Grid
-	fs       *vfs.FS
-	root     caps.DirectoryWrite
-	accounts string // the file
-	log      *doortest.Log
-	http     *httptest.Server
-	client   *http.Client
-}
-
-const password = "wonderland"
-
-func openLobby(t *testing.T, change func(*web.Config)) *lobby {
-	t.Helper()
-	l := &lobby{t: t, grid: vfstest.NewGrid(), log: &doortest.Log{}, accounts: filepath.Join(t.TempDir(), "accounts")}
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
-	alice, small := l.grid.Account("alice"), l.grid.Account("small")
-	l.root = alice.Root.(caps.DirectoryWrite)
-	var text strings.Builder
-	for _, line := range [][3]string{
-		{"alice", alice.Root.Encode(), ""}, {"reader", alice.Root.Encode(), " read-only"}, {"small", small.Root.Encode(), " quota=1000"}, {"nocaps", alice.Root.Encode(), " no-uri"},
-	} {
-		text.WriteString(line[0] + " " + string(hash) + " " + line[1] + line[2] + "\n")
-	}
-	if err := os.WriteFile(l.accounts, []byte(text.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.NewTextHandler(l.log, nil))
-	people, err := auth.OpenAccountFile(l.accounts, auth.FileConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.fs = vfstest.Open(t, l.grid, vfs.Config{Log: log})
-	c := web.Config{Log: log, Home: &web.HomeConfig{
-		FS: l.fs, Checkers: []auth.Checker{people}, Guard: auth.NewGuard(nil),
-		Ways: func() []web.Way {
-			return []web.Way{{Protocol: "SFTP", Address: "0.0.0.0:8022", Note: "SHA256:x"}, {Protocol: "WebDAV"}}
-		},
-	}}
-	if change != nil {
-		change(&c)
-	}
-	s := web.New(&shelf{}, noGrid{}, c)
-	t.Cleanup(s.Close)
-	l.http = httptest.NewServer(s)
-	t.Cleanup(l.http.Close)
-	l.client = l.http.Client()
-	l.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return l
-}
-
-// A visitor is a browser: it shows the cookies that it was given.
-type visitor struct {
-	*lobby
-	cookies map[string]string
-}
-
-func (l *lobby) visitor() *visitor { return &visitor{l, map[string]string{}} }
-
-// as has signed in.
-func (l *lobby) as(name string) *visitor {
-	l.t.Helper()
-	v := l.visitor()
-	if a := v.login(name, password); a.status != http.StatusSeeOther {
-		l.t.Fatalf("sign in as %s: %d %s", name, a.status, a.body)
-	}
-	return v
-}
-
-type reply struct {
-	status int
-	header http.Header
-	body   string
-}
-
-func (v *visitor) login(name, pw string, more ...string) reply {
-	form := url.Values{"name": {name}, "password": {pw}}
-	for k := 0; k < len(more); k += 2 {
-		form.Set(more[k], more[k+1])
-	}
-	return v.post("/login", form)
-}
-
-func (v *visitor) post(path string, form url.Values, headers ...string) reply {
-	v.t.Helper()
-	return v.do(http.MethodPost, path, form.Encode(), append(headers, "Content-Type", "application/x-www-form-urlencoded")...)
-}
-
-func (v *visitor) get(path string, headers ...string) reply {
-	v.t.Helper()
-	return v.do(http.MethodGet, path, "", headers...)
-}
-
-// do makes a request. No answer and no line of the log may tell a secret, unless it is asked for by name.
-func (v *visitor) do(method, path, body string, headers ...string) reply {
-	v.t.Helper()
-	r, err := http.NewRequestWithContext(v.t.Context(), method, v.http.URL+path, strings.NewReader(body))
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	for k := 0; k < len(headers); k += 2 {
-		r.Header.Set(headers[k], headers[k+1])
-	}
-	for name, value := range v.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	resp, err := v.client.Do(r)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	for _, c := range resp.Cookies() {
-		if v.cookies[c.Name] = c.Value; c.MaxAge < 0 {
-			delete(v.cookies, c.Name)
-		}
-	}
-	a := reply{resp.StatusCode, resp.Header, string(b)}
-	v.checkSecrets(method+" "+path+" "+body, a)
-	return a
-}
-
-func (v *visitor) checkSecrets(what string, a reply) {
-	v.t.Helper()
-	texts := []string{v.log.String(), strings.Join(slices.Collect(values(a.header)), "\n")}
-	if !strings.Contains(what, "t=share") {
-		texts = append(texts, a.body)
-	}
-	for _, text := range texts {
-		if strings.Contains(text, "URI:") || strings.Contains(text, "URI%3A") || strings.Contains(text, password) {
-			v.t.Fatalf("%s: a secret is told:\n%s", what, text)
-		}
-	}
-	for _, ticket := range v.cookies {
-		if strings.Contains(v.log.String(), ticket) || strings.Contains(a.body, ticket) {
-			v.t.Fatalf("%s: the ticket is told", what)
-		}
-	}
-}
-
-func values(h http.Header) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name, all := range h {
-			if name != "Set-Cookie" && !yield(strings.Join(all, " ")) {
-				return
-			}
-		}
-	}
-}
-
-// wants fails unless an answer has a status.
-func (v *visitor) wants(status int, a reply) reply {
-	v.t.Helper()
-	if a.status != status {
-		v.t.Errorf("got %d %.300q, want %d", a.status, a.body, status)
-	}
-	return a
-}
-
-func (l *lobby) settle() {
-	l.t.Helper()
-	vfstest.Settle(l.t, l.fs)
-}
-
-func TestLoginCookie(t *testing.T) {
-	l := openLobby(t, nil)
-	v := l.visitor()
-	v.cookies["tahoe-"+portOf(l)] = "chosen-by-somebody-else"
-	a := v.wants(http.StatusSeeOther, v.login("alice", password, "next", "/home/a%20b/?t=info"))
-	if got := a.header.Get("Location"); got != "/home/a%20b/" {
-		t.Errorf("leads to %q", got)
-	}
-	set := a.header["Set-Cookie"]
-	want := regexp.MustCompile(`^tahoe-` + portOf(l) + `=[A-Za-z0-9_-]{43}; Path=/; HttpOnly; SameSite=Strict$`)
-	if len(set) != 1 || !want.MatchString(set[0]) {
-		t.Errorf("got %q, want one like %s", set, want)
-	}
-	first := v.cookies["tahoe-"+portOf(l)]
-	v.wants(http.StatusOK, v.get("/home/"))
-
-	t.Log("signing in again gives another ticket, and the old one is good for nothing")
-	v.wants(http.StatusSeeOther, v.login("alice", password))
-	if second := v.cookies["tahoe-"+portOf(l)]; second == first {
-		t.Error("the ticket stays the same: who planted it could use it")
-	}
-	old := l.visitor()
-	old.cookies["tahoe-"+portOf(l)] = first
-	old.wants(http.StatusUnauthorized, old.get("/home/"))
-
-	t.Log("sign out")
-	copied := l.visitor()
-	copied.cookies["tahoe-"+portOf(l)] = v.cookies["tahoe-"+portOf(l)]
-	a = v.wants(http.StatusSeeOther, v.post("/logout", nil))
-	if got := a.header.Get("Clear-Site-Data"); got != `"cache"` || len(v.cookies) != 0 {
-		t.Errorf("Clear-Site-Data is %q, cookies %v", got, v.cookies)
-	}
-	copied.wants(http.StatusUnauthorized, copied.get("/home/"))
-	v.wants(http.StatusMethodNotAllowed, v.get("/logout"))
-	for _, want := range []string{`msg="signed in" door=web account=alice from=127.0.0.1 by=password`, `msg="signed out" door=web account=alice`} {
-		if !strings.Contains(l.log.String(), want) {
-			t.Errorf("the log has no %s:\n%s", want, l.log.String())
-		}
-	}
-}
-
-func portOf(l *lobby) string {
-	_, port, _ := strings.Cut(strings.TrimPrefix(l.http.URL, "http://"), ":")
-	return port
-}
-
-func TestLoginOverTLS(t *testing.T) {
-	l := openLobby(t, func(c *web.Config) { c.Home.Plain = web.PlainNever })
-	v := l.visitor()
-	if a := v.wants(http.StatusForbidden, v.get("/login")); !strings.Contains(a.body, "https") {
-		t.Errorf("got %q", a.body)
-	}
-	v.wants(http.StatusForbidden, v.login("alice", password))
-	v.wants(http.StatusForbidden, v.get("/home/"))
-
-	secure := httptest.NewTLSServer(l.http.Config.Handler)
-	defer secure.Close()
-	client := secure.Client()
-	client.CheckRedirect = l.client.CheckRedirect
-	l.http, l.client = secure, client
-	a := v.wants(http.StatusSeeOther, v.login("alice", password))
-	if set := a.header.Get("Set-Cookie"); !strings.HasPrefix(set, "__Host-tahoe-") || !strings.Contains(set, "; Path=/; HttpOnly; Secure; SameSite=Strict") || strings.Contains(set, "Domain") {
-		t.Errorf("got %q", set)
-	}
-	v.wants(http.StatusOK, v.get("/home/"))
-}
-
-func TestPlainLoginIsForThisMachine(t *testing.T) {
-	l := openLobby(t, nil)
-	for _, test := range []struct {
-		from   string
-		status int
-	}{{"127.0.0.1:999", http.StatusOK}, {"[::1]:999", http.StatusOK}, {"[::ffff:127.0.0.1]:999", http.StatusOK}, {"192.0.2.7:999", http.StatusForbidden}, {"", http.StatusForbidden}} {
-		r := httptest.NewRequest(http.MethodGet, "/login", nil)
-		r.RemoteAddr, r.Host = test.from, "127.0.0.1:3456"
-		w := httptest.NewRecorder()
-		l.http.Config.Handler.ServeHTTP(w, r)
-		if w.Code != test.status {
-			t.Errorf("from %q: got %d, want %d", test.from, w.Code, test.status)
-		}
-	}
-}
-
-func TestLoginLeadsNowhereElse(t *testing.T) {
-	l := openLobby(t, nil)
-	for next, want := range map[string]string{
-		"": "/home/", "/account": "/account", "/home/x": "/home/x", "/home": "/home/", "//evil.example/home/": "/home/", "https://evil.example/": "/home/",
-		"https://evil.example/home/x/": "/home/x/", "/home//evil.example": "/home/", `/\evil.example`: "/home/", "/uri/URI:x": "/home/", "%zz": "/home/",
-		"/home/%2F%2Fevil": "/home/", "javascript:alert(1)": "/home/", "/login?next=/": "/home/",
-	} {
-		v := l.visitor()
-		if got := v.login("alice", password, "next", next).header.Get("Location"); got != want {
-			t.Errorf("next=%q leads to %q, want %q", next, got, want)
-		}
-	}
-	v := l.visitor()
-	a := v.wants(http.StatusFound, v.get("/home/a%2520b/?t=info", "Accept", "text/html"))
-	if got := a.header.Get("Location"); got != "/login?next=%2Fhome%2Fa%252520b%2F" {
-		t.Errorf("a stranger is sent to %q", got)
-	}
-	if a := v.wants(http.StatusOK, v.get(a.header.Get("Location"), "Accept", "text/html")); !strings.Contains(a.body, `value="/home/a%2520b/"`) {
-		t.Errorf("the page does not lead back: %s", a.body)
-	}
-}
-
-// TestWrongPasswords: they are slowed and locked out as in the other doors, and an unknown name looks like a wrong password.
-func TestWrongPasswords(t *testing.T) {
-	l := openLobby(t, nil)
-	v := l.visitor()
-	begin := time.Now()
-	var wait sync.WaitGroup
-	answers := make([]reply, 6)
-	for k, name := range []string{"alice", "nobody", "alice", "alice", "alice", "alice"} {
-		wait.Go(func() { answers[k] = l.visitor().login(name, "wrong") })
-	}
-	wait.Wait()
-	if took := time.Since(begin); took < time.Second {
-		t.Errorf("refused after %v, want a second at least", took)
-	}
-	strip := strings.NewReplacer("nobody", "", "alice", "", " autofocus", "")
-	for _, a := range answers {
-		v.wants(http.StatusForbidden, a)
-		if strip.Replace(a.body) != strip.Replace(answers[0].body) || len(a.header["Set-Cookie"]) != 0 {
-			t.Errorf("refusals differ:\n%s\n%s", a.body, answers[0].body)
-		}
-	}
-	v.wants(http.StatusForbidden, v.login("alice", password)) // locked out by now
-	v.wants(http.StatusSeeOther, v.login("small", password))  // others are not
-	if n := strings.Count(l.log.String(), `msg="sign-in refused" door=web`); n != 7 {
-		t.Errorf("the log has %d refusals, want 7", n)
-	}
-	v.wants(http.StatusBadRequest, v.post("/login", url.Values{"name": {"alice"}}))
-	v.wants(http.StatusRequestEntityTooLarge, v.login("alice", strings.Repeat("x", 100_000)))
-}
-
-func TestOtherSitesCannotUseASession(t *testing.T) {
-	l := openLobby(t, nil)
-	v := l.as("alice")
-	for _, test := range []struct {
-		path string
-		form url.Values
-	}{{"/home/", url.Values{"t": {"mkdir"}, "name": {"evil"}}}, {"/logout", nil}, {"/login", url.Values{"name": {"alice"}, "password": {password}}}} {
-		for _, headers := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Origin", "null", "Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}} {
-			a := v.post(test.path, test.form, headers...)
-			v.wants(http.StatusForbidden, a)
-		}
-	}
-	v.wants(http.StatusForbidden, v.do(http.MethodPut, "/home/evil", "x", "Sec-Fetch-Site", "cross-site"))
-	if a := v.get("/home/"); a.status != http.StatusOK || strings.Contains(a.body, "evil") {
-		t.Errorf("another site changed something: %d %s", a.status, a.body)
-	}
-}
-
-func TestAccountIsRemoved(t *testing.T) {
-	l := openLobby(t, nil)
-	v, other := l.as("alice"), l.as("small")
-	text, err := os.ReadFile(l.accounts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "\n")
-	if err := os.WriteFile(l.accounts, []byte(rest), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	v.wants(http.StatusUnauthorized, v.get("/home/"))
-	other.wants(http.StatusOK, other.get("/home/"))
-}
-
-func TestNobodyCanSignIn(t *testing.T) {
-	l := openLobby(t, func(c *web.Config) { c.Home = nil })
-	v := l.visitor()
-	for _, path := range []string{"/login", "/home/", "/account", "/logout"} {
-		if a := v.wants(http.StatusNotFound, v.get(path)); !strings.Contains(a.body, "[login]") {
-			t.Errorf("%s: got %q", path, a.body)
-		}
-	}
-}
 
 // names are those on the page of a directory.
 func (v *visitor) names(path string) string {
@@ -405,8 +36,13 @@ func TestHomeFiles(t *testing.T) {
 	v.wants(http.StatusConflict, v.do(http.MethodPut, "/home/Photos/2026/big%20one%3F.txt?replace=false", "x"))
 	v.wants(http.StatusNotFound, v.do(http.MethodPut, "/home/nowhere/f", "x"))
 	l.settle()
+	readAtHome(v, big)
+	changeAtHome(v)
+	undoAtHome(v)
+}
 
-	t.Log("read")
+func readAtHome(v *visitor, big string) {
+	t := v.t
 	a := v.wants(http.StatusOK, v.get("/home/Photos/2026/big%20one%3F.txt"))
 	tag := a.header.Get("Etag")
 	for name, want := range map[string]string{
@@ -438,47 +74,52 @@ func TestHomeFiles(t *testing.T) {
 	v.wants(http.StatusBadRequest, v.get("/home/Photos/2026/big%20one%3F.txt/"))
 	v.wants(http.StatusBadRequest, v.get("/home/?t=json"))
 	v.wants(http.StatusMethodNotAllowed, v.do(http.MethodDelete, "/home/Photos", ""))
+}
 
-	t.Log("change")
-	form := func(fields ...string) url.Values {
-		f := url.Values{}
-		for k := 0; k < len(fields); k += 2 {
-			f.Set(fields[k], fields[k+1])
-		}
-		return f
+func fields(pairs ...string) url.Values {
+	f := url.Values{}
+	for k := 0; k < len(pairs); k += 2 {
+		f.Set(pairs[k], pairs[k+1])
 	}
-	v.wants(http.StatusOK, v.post("/home/", form("t", "mkdir", "name", "Work")))
-	v.wants(http.StatusConflict, v.post("/home/", form("t", "mkdir", "name", "Work")))
-	v.wants(http.StatusFound, v.post("/home/Photos/2026/", form("t", "rename", "from_name", "big one?.txt", "to_name", "big.txt", "replace", "false", "when_done", ".")))
-	v.wants(http.StatusOK, v.post("/home/Photos/2026/", form("t", "copy", "from_name", "big.txt", "to_dir", "/Work")))
-	v.wants(http.StatusConflict, v.post("/home/Photos/2026/", form("t", "relink", "from_name", "big.txt", "to_dir", "/Work", "replace", "false")))
-	v.wants(http.StatusOK, v.post("/home/", form("t", "copy", "from_name", "Photos", "to_dir", "/Work")))
-	v.wants(http.StatusBadRequest, v.post("/home/", form("t", "copy", "from_name", "Work", "to_dir", "/Work/Photos")))
-	v.wants(http.StatusBadRequest, v.post("/home/", form("t", "relink", "from_name", "Work", "to_dir", "/Work/Photos")))
-	v.wants(http.StatusOK, v.post("/home/Photos/2026/", form("t", "relink", "from_name", "big.txt", "to_dir", "/")))
+	return f
+}
+
+func changeAtHome(v *visitor) {
+	t := v.t
+	v.wants(http.StatusOK, v.post("/home/", fields("t", "mkdir", "name", "Work")))
+	v.wants(http.StatusConflict, v.post("/home/", fields("t", "mkdir", "name", "Work")))
+	v.wants(http.StatusFound, v.post("/home/Photos/2026/", fields("t", "rename", "from_name", "big one?.txt", "to_name", "big.txt", "replace", "false", "when_done", ".")))
+	v.wants(http.StatusOK, v.post("/home/Photos/2026/", fields("t", "copy", "from_name", "big.txt", "to_dir", "/Work")))
+	v.wants(http.StatusConflict, v.post("/home/Photos/2026/", fields("t", "relink", "from_name", "big.txt", "to_dir", "/Work", "replace", "false")))
+	v.wants(http.StatusOK, v.post("/home/", fields("t", "copy", "from_name", "Photos", "to_dir", "/Work")))
+	v.wants(http.StatusBadRequest, v.post("/home/", fields("t", "copy", "from_name", "Work", "to_dir", "/Work/Photos")))
+	v.wants(http.StatusBadRequest, v.post("/home/", fields("t", "relink", "from_name", "Work", "to_dir", "/Work/Photos")))
+	v.wants(http.StatusOK, v.post("/home/Photos/2026/", fields("t", "relink", "from_name", "big.txt", "to_dir", "/")))
 	for path, want := range map[string]string{"/home/": "Photos|Work|big.txt", "/home/Work/": "Photos|big.txt", "/home/Work/Photos/2026/": "big.txt", "/home/Photos/2026/": ""} {
 		if got := v.names(path); got != want {
 			t.Errorf("%s has %q, want %q", path, got, want)
 		}
 	}
 	for _, bad := range []string{"", ".", "..", "a/b", "\x00"} {
-		v.wants(http.StatusBadRequest, v.post("/home/", form("t", "mkdir", "name", bad)))
+		v.wants(http.StatusBadRequest, v.post("/home/", fields("t", "mkdir", "name", bad)))
 	}
-	v.wants(http.StatusBadRequest, v.post("/home/", form("t", "set_children")))
-	v.wants(http.StatusBadRequest, v.post("/home/", form("t", "uri", "name", "x", "uri", "x")))
+	v.wants(http.StatusBadRequest, v.post("/home/", fields("t", "set_children")))
+	v.wants(http.StatusBadRequest, v.post("/home/", fields("t", "uri", "name", "x", "uri", "x")))
+}
 
-	t.Log("delete and put back")
-	id := v.wants(http.StatusOK, v.post("/home/", form("t", "unlink", "name", "Work"))).body
+func undoAtHome(v *visitor) {
+	t := v.t
+	id := v.wants(http.StatusOK, v.post("/home/", fields("t", "unlink", "name", "Work"))).body
 	if got := v.names("/home/"); got != "Photos|big.txt" {
 		t.Errorf("after deleting: %s", got)
 	}
 	if a := v.get("/home/"); !strings.Contains(a.body, id) {
 		t.Error("the page has no button to put it back")
 	}
-	other := l.as("alice")
-	other.wants(http.StatusNotFound, other.post("/home/", form("t", "undelete", "id", id)))
-	v.wants(http.StatusOK, v.post("/home/", form("t", "undelete", "id", id)))
-	v.wants(http.StatusNotFound, v.post("/home/", form("t", "undelete", "id", id)))
+	other := v.as("alice")
+	other.wants(http.StatusNotFound, other.post("/home/", fields("t", "undelete", "id", id)))
+	v.wants(http.StatusOK, v.post("/home/", fields("t", "undelete", "id", id)))
+	v.wants(http.StatusNotFound, v.post("/home/", fields("t", "undelete", "id", id)))
 	if got := v.names("/home/Work/Photos/2026/"); got != "big.txt" {
 		t.Errorf("put back: %s", got)
 	}
