@@ -6,12 +6,7 @@ import (
 	"testing"
 
 	"tahoe/frontends/web"
-	"tahoe/lafs/grid"
 )
-
-type noGrid struct{}
-
-func (noGrid) Statuses() []grid.Status { return nil }
 
 // A fixedHelper has always done the same.
 type fixedHelper struct{}
