@@ -27,6 +27,8 @@ const (
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
+	kindUploads              // /uploads
+	kindUpload               // /uploads/ID
 	kindLogin                // /login
 	kindLogout               // /logout
 	kindAccount              // /account
@@ -75,6 +77,9 @@ func parseRoute(escaped string) route {
 	}
 	if kind, ok := ofAccounts[first]; ok && !below {
 		return route{kind: kind, shape: "/" + first}
+	}
+	if first == "uploads" {
+		return uploadRoute(rest)
 	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
@@ -149,6 +154,14 @@ func operationRoute(rest string) route {
 		rt.names, rt.shape = []string{index}, rt.shape+"/[index]"
 	}
 	return rt
+}
+
+// uploadRoute keeps the ID, which is a secret, out of the shape.
+func uploadRoute(rest string) route {
+	if id := strings.Trim(rest, "/"); id != "" {
+		return route{kind: kindUpload, shape: "/uploads/[id]", rest: id}
+	}
+	return route{kind: kindUploads, shape: "/uploads"}
 }
 
 func staticRoute(rest string) route {
@@ -232,4 +245,4 @@ func queryText(r *http.Request) string {
 // words are the values of t= that the web API has.
 var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
-	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share`)
+	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share events`)
