@@ -17,7 +17,7 @@ var ladder = [][]string{
 	{"storage", "reactor", "lafs/immutable/happiness", "internal/zfec", "internal/gather", "internal/base32", "internal/netstring",
 		"internal/spans", "internal/durable", "internal/spool", "internal/pyjson", "internal/qr"},
 	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "internal/gridmanager", "reactor/reactortest", "internal/durable/durabletest"},
-	{"caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
+	{"lafs/trace", "caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},
 	{"frontends/auth/authtest"},
 	{"lafs/health"},

@@ -42,10 +42,6 @@ func conflict(format string, args ...any) problem {
 	return problem{status: http.StatusConflict, text: fmt.Sprintf(format, args...)}
 }
 
-func notYet(what string) problem {
-	return problem{status: http.StatusNotImplemented, kind: wapi.KindNotYet, text: what + " not supported by this version yet"}
-}
-
 // problemOf is the one table of errors and statuses.
 //
 // An upload that finds too few servers is 500, as from the original: scripts know it by that number. What tells it from

@@ -158,7 +158,7 @@ func TestStatusPages(t *testing.T) {
 	w.grow(t)
 	w.run(t, []step{
 		{request: "GET /uri/{CHK}", want: long},
-		{request: "GET /status", want: "~<th scope=\"row\">Download</th>", header: "Content-Type: text/html; charset=utf-8"},
+		{request: "GET /status", want: `~<a href="/status/down-0">Download</a>`, header: "Content-Type: text/html; charset=utf-8"},
 		{request: "GET /status/", want: "~Write of a mutable file"},
 		{request: "GET /statistics", want: "~<dt>Files downloaded</dt><dd>1</dd>", header: "Content-Type: text/html; charset=utf-8"},
 	})
