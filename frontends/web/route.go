@@ -26,12 +26,22 @@ const (
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
+	kindReady                // /readyz
+	kindMetrics              // /metrics
+	kindPrivate              // /private/…
 )
 
 // isCommon says whether every kind of node answers such addresses.
 func (k routeKind) isCommon() bool {
-	return k == kindRoot || k == kindStatic || k == kindAsset || k == kindHealth
+	switch k {
+	case kindRoot, kindStatic, kindAsset, kindHealth, kindReady, kindMetrics, kindPrivate:
+		return true
+	}
+	return false
 }
+
+// probes are addresses for programs that watch over nodes.
+var probes = map[string]routeKind{"healthz": kindHealth, "readyz": kindReady, "metrics": kindMetrics}
 
 // A route is what the path of a request means. Its text and names hold secrets; only shape may be logged.
 type route struct {
@@ -61,14 +71,16 @@ func parseRoute(escaped string) route {
 		return operationRoute(rest)
 	case "status":
 		return route{kind: kindStatus, shape: "/status", rest: rest}
+	case "private":
+		return route{kind: kindPrivate, shape: "/private", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
 	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
 	}
-	if first == "healthz" && !below {
-		return route{kind: kindHealth, shape: "/healthz"}
+	if kind := probes[first]; kind != kindUnknown && !below {
+		return route{kind: kind, shape: "/" + first}
 	}
 	return route{shape: "[unknown]"}
 }

@@ -43,12 +43,14 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, ready func()) error
 	ready()
 	select {
 	case err := <-served:
+		s.endStreams()
 		_ = srv.Close()
 		s.active.drain()
 		return fmt.Errorf("serve web port: %w", err)
 	case <-ctx.Done():
 	}
 	silent.close()
+	s.endStreams()
 	if err := srv.Shutdown(work); err != nil {
 		_ = srv.Close() // cuts what did not finish in time
 	}

@@ -7,6 +7,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -41,6 +42,7 @@ type Config struct {
 	Introducers func() []introducer.LinkStatus
 	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
 	Waiting func() wapi.Waiting
+	Private *Private // what only who shows the node's token may see; nil: nothing
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
@@ -64,9 +66,13 @@ type Server struct {
 	hosts  map[string]bool
 	active tracker
 
+	requests   requestCounts
 	history    *history
 	operations *operations
 	readings   readings
+
+	streams    context.Context // of answers without an end of their own
+	endStreams func()
 }
 
 // New makes a server of the files in store and of the grid that they are on.
@@ -83,6 +89,7 @@ func New(store Store, grid Grid, c Config) *Server {
 	if c.Introducers == nil {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
+	streams, end := context.WithCancel(context.Background())
 	return &Server{
 		store:  store,
 		grid:   grid,
@@ -94,11 +101,17 @@ func New(store Store, grid Grid, c Config) *Server {
 
 		history:    newHistory(c.Clock),
 		operations: newOperations(c.Clock),
+
+		streams:    streams,
+		endStreams: end,
 	}
 }
 
-// Close ends the slow operations that go on between requests. A Service does so by itself.
-func (s *Server) Close() { s.operations.close() }
+// Close ends the slow operations that go on between requests, and answers that have no end of their own. A Service does so by itself.
+func (s *Server) Close() {
+	s.endStreams()
+	s.operations.close()
+}
 
 // ServeHTTP answers one request, and logs it without its secrets.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -122,9 +135,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if takesBody(r) {
 			ignoreBody(w, r)
 		}
-		writeProblem(rec, r, s.withMissing(problemOf(err)))
+		s.writeProblem(rec, r, s.withMissing(problemOf(err)))
 	}
-	s.logRequest(rec, r, rt, s.c.Clock.Now().Sub(start), err)
+	took := s.c.Clock.Now().Sub(start)
+	s.requests.add(rec.status, took)
+	s.logRequest(rec, r, rt, took, err)
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
@@ -176,6 +191,12 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.pages.serveAsset(w, r, rt.rest)
 	case kindHealth:
 		return serveHealth(w, r)
+	case kindReady:
+		return s.serveReady(w, r)
+	case kindMetrics:
+		return s.serveMetrics(w, r)
+	case kindPrivate:
+		return s.servePrivate(w, r, rt)
 	}
 	return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
 }
