@@ -90,8 +90,8 @@ func (h *history) survey(index *string, mode string) *transfer {
 }
 
 func indexOf(c caps.Cap) *string {
-	if v, ok := caps.VerifyOnly(c); ok {
-		text := v.Index().String()
+	if index, ok := caps.IndexOf(c); ok {
+		text := index.String()
 		return &text
 	}
 	return nil
