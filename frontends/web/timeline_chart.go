@@ -45,7 +45,7 @@ type chartTick struct {
 const (
 	chartWidth = 960
 	chartLeft  = 230
-	chartRight = 12
+	chartRight = 28
 	chartRowUp = 18
 	chartTop   = 8
 )

@@ -68,6 +68,8 @@ func (t *transfer) describe(res lafs.PutResult) {
 // brief is a length of time for people, to three digits.
 func brief(d time.Duration) string {
 	switch {
+	case d == 0:
+		return "0"
 	case d < time.Millisecond:
 		return strconv.FormatInt(d.Microseconds(), 10) + " µs"
 	case d < time.Second:
