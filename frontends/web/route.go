@@ -29,6 +29,7 @@ const (
 	kindReady                // /readyz
 	kindMetrics              // /metrics
 	kindPrivate              // /private/…
+	kindReport               // /report_incident
 )
 
 // isCommon says whether every kind of node answers such addresses.
@@ -40,8 +41,8 @@ func (k routeKind) isCommon() bool {
 	return false
 }
 
-// probes are addresses for programs that watch over nodes.
-var probes = map[string]routeKind{"healthz": kindHealth, "readyz": kindReady, "metrics": kindMetrics}
+// singles are addresses of a single page without anything below: for programs that watch over nodes, and for reports.
+var singles = map[string]routeKind{"healthz": kindHealth, "readyz": kindReady, "metrics": kindMetrics, "report_incident": kindReport}
 
 // A route is what the path of a request means. Its text and names hold secrets; only shape may be logged.
 type route struct {
@@ -79,7 +80,7 @@ func parseRoute(escaped string) route {
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
 	}
-	if kind := probes[first]; kind != kindUnknown && !below {
+	if kind := singles[first]; kind != kindUnknown && !below {
 		return route{kind: kind, shape: "/" + first}
 	}
 	return route{shape: "[unknown]"}

@@ -195,6 +195,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveReady(w, r)
 	case kindMetrics:
 		return s.serveMetrics(w, r)
+	case kindReport:
+		return s.serveReport(w, r)
 	case kindPrivate:
 		return s.servePrivate(w, r, rt)
 	}
