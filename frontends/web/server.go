@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"tahoe/frontends/serve"
 	"tahoe/frontends/web/wapi"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
@@ -127,13 +128,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt := parseRoute(r.URL.EscapedPath())
 	start := s.c.Clock.Now()
 	if !takesBody(r) {
-		ignoreBody(w, r)
+		serve.IgnoreBody(w, r)
 	}
 	err := s.answer(rec, r, rt)
 	cut := err != nil && rec.status != 0
 	if err != nil && !cut {
 		if takesBody(r) {
-			ignoreBody(w, r)
+			serve.IgnoreBody(w, r)
 		}
 		s.writeProblem(rec, r, s.withMissing(problemOf(err)))
 	}

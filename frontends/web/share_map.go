@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"tahoe/internal/plural"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/health"
@@ -97,10 +98,10 @@ func (m *shareMap) collect(r *lafs.CheckResult, rows map[grid.ServerID]*shareMap
 	}
 	var says []string
 	if empty > 0 {
-		says = append(says, plural(empty, "more server")+" answered and had none")
+		says = append(says, plural.Of(empty, "more server")+" answered and had none")
 	}
 	if silent > 0 {
-		says = append(says, plural(silent, "server")+" could not be asked")
+		says = append(says, plural.Of(silent, "server")+" could not be asked")
 	}
 	if len(says) > 0 {
 		m.Quiet = strings.Join(says, "; ") + "."
