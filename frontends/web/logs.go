@@ -60,9 +60,7 @@ func (s *Server) streamLog(w *recorder, r *http.Request) error {
 	defer conn.CloseNow()
 	records, leave := s.c.Private.Listen()
 	defer leave()
-	ctx, stop := context.WithCancel(conn.CloseRead(r.Context())) // what the reader says is of no interest
-	defer stop()
-	defer context.AfterFunc(s.streams, stop)()
+	ctx := conn.CloseRead(r.Context()) // what the reader says is of no interest
 	for {
 		select {
 		case record, ok := <-records:
@@ -72,8 +70,10 @@ func (s *Server) streamLog(w *recorder, r *http.Request) error {
 			if err := writeRecord(ctx, conn, record); err != nil {
 				return nil // there is nobody to tell
 			}
-		case <-ctx.Done():
+		case <-s.streams.Done(): // not by way of ctx: whose end in the middle of a record is that of the connection
 			return s.endLog(conn, websocket.StatusGoingAway, "the node stops")
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }

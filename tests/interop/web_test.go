@@ -35,13 +35,13 @@ var webRequests = []webRequest{
 	{text: "GET /", page: true},
 	{text: "GET /?t=json", keys: true},
 	{text: "GET /?t=zz", body: sentence, header: noPage},
-	{text: "GET /uri", body: sentence},
+	{text: "GET /uri"},
 	{text: "GET /uri?uri={CHK}"},
 	{text: "GET /uri?uri={CHK}&t=json"},
 	{text: "GET /uri?uri=nonsense", body: sentence},
 	{text: "GET /uri/{CHK}"},
 	{text: "GET /cap/{CHK}"},
-	{text: "HEAD /uri/{CHK}"},
+	{text: "HEAD /uri/{CHK}", header: "ours has the tag that GET has"},
 	{text: "GET /uri/{CHK}?filename=a.jpg"},
 	{text: "GET /uri/{CHK}?filename=a.html"},
 	{text: "GET /uri/{CHK}?filename=a.tar.gz"},
@@ -132,7 +132,9 @@ func (p *peer) request(t *testing.T, r webRequest) webAnswer {
 	for name, value := range r.headers {
 		req.Header.Set(name, value)
 	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	transport := &http.Transport{DisableCompression: true} // packed files stay so
+	defer transport.CloseIdleConnections()
+	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatalf("%s: %s: %v", p.maker, r.text, err)
@@ -181,6 +183,11 @@ func (g *gateways) webAPI(t *testing.T) {
 		}
 		explain("status", r.status, want.status == got.status, want.status, got.status)
 		w, o := headersOf(want, g.clients[original]), headersOf(got, g.clients[ours])
+		if want.status/100 == 3 && got.status/100 == 3 { // nobody sees the page about where it leads
+			delete(w, "Content-Type")
+			delete(o, "Content-Type")
+			want.body, got.body = nil, nil
+		}
 		explain("headers", r.header, maps.Equal(w, o), w, o)
 		switch {
 		case r.page:
