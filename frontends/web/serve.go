@@ -18,7 +18,7 @@ func (s *Server) Service(ln net.Listener) reactor.Service {
 }
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, ready func()) error {
-	defer s.operations.close()
+	defer s.Close()
 	defer context.AfterFunc(ctx, s.endStreams)()
 	err := serve.HTTP(ctx, ready, ln, s, slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn))
 	s.endStreams()

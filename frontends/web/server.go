@@ -1,8 +1,9 @@
 // Package web is the web port of a node: the web API that the original's clients and scripts speak, and pages for people.
-// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs.
+// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs. Who has signed in
+// with a name and a password reaches the files of an account at /home instead, by paths: that is a door, as those over frontends/vfs are.
 //
-// The invariant: a capability leaves this package only in the answer to somebody who sent it or whose upload made it.
-// It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
+// The invariant: a capability leaves this package only in the answer to somebody who sent it, whose upload made it, or who has signed in
+// to the account that it is of and asks to share it. It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
 // cannot be finished is cut, never padded with words.
 package web
 
@@ -46,6 +47,8 @@ type Config struct {
 	Private *Private // what only who shows the node's token may see; nil: nothing
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
+	// Home lets people sign in, and serves their files; nil: nobody can.
+	Home *HomeConfig
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
 	// to this node can then send the user anywhere.
 	ForeignWhenDone bool
@@ -66,6 +69,7 @@ type Server struct {
 	origin *http.CrossOriginProtection
 	hosts  map[string]bool
 	active tracker
+	home   *home // nil: nobody can sign in
 
 	requests   requestCounts
 	history    *history
@@ -91,7 +95,7 @@ func New(store Store, grid Grid, c Config) *Server {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
 	streams, end := context.WithCancel(context.Background())
-	return &Server{
+	s := &Server{
 		store:  store,
 		grid:   grid,
 		c:      c,
@@ -106,12 +110,19 @@ func New(store Store, grid Grid, c Config) *Server {
 		streams:    streams,
 		endStreams: end,
 	}
+	if c.Home != nil {
+		s.home = newHome(*c.Home, c.Clock, c.Log)
+	}
+	return s
 }
 
-// Close ends the slow operations that go on between requests, and answers that have no end of their own. A Service does so by itself.
+// Close ends the slow operations that go on between requests and answers that have no end of their own, and signs everybody out. A Service does so by itself.
 func (s *Server) Close() {
 	s.endStreams()
 	s.operations.close()
+	if s.home != nil {
+		s.home.sessions.Close()
+	}
 }
 
 // ServeHTTP answers one request, and logs it without its secrets.
@@ -200,6 +211,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveReport(w, r)
 	case kindPrivate:
 		return s.servePrivate(w, r, rt)
+	case kindLogin, kindLogout, kindAccount, kindHome:
+		return s.serveAccounts(w, r, rt)
 	}
 	return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
 }
