@@ -63,42 +63,38 @@ func TestDownloadEvents(t *testing.T) {
 	w.grow(t)
 	w.run(t, []step{{request: "GET /uri/{CHK}", want: long}})
 	var e struct {
-		Read    []struct{ Start, Length, Bytes_Returned int64 }
+		Read []struct {
+			Bytes int64 `json:"bytes_returned"`
+		}
 		Segment []struct {
-			Segment_Number, Segment_Start, Segment_Length int64
-			Success                                       bool
+			Length  int64 `json:"segment_length"`
+			Success bool
 		}
-		DYHB []struct {
-			ServerID        string
-			Success         bool
-			Response_Shnums []int
-		}
+		DYHB  []struct{ ServerID string }
 		Block []struct {
-			ServerID        string
-			Shnum           int
-			Response_Length int64
-			Row             [2]int
+			ServerID string
+			Bytes    int64 `json:"response_length"`
 		}
-		Num_ServerIDs int
-		ServerIDs     map[string]string
-		Server_Info   map[string]struct{ Color, Short string }
-		Bounds        struct{ Min, Max *float64 }
+		Count     int `json:"num_serverids"`
+		ServerIDs map[string]string
+		Servers   map[string]struct{ Color string } `json:"server_info"`
+		Bounds    struct{ Min, Max *float64 }
 	}
 	text := readAll(t, w.do(t, "GET", "/status/down-0/event_json", nil))
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.Read) != 1 || e.Read[0].Bytes_Returned != int64(len(long)) {
+	if len(e.Read) != 1 || e.Read[0].Bytes != int64(len(long)) {
 		t.Errorf("reads: got %+v, want one of %d bytes", e.Read, len(long))
 	}
-	if len(e.Segment) != 1 || !e.Segment[0].Success || e.Segment[0].Segment_Length != int64(len(long)) {
+	if len(e.Segment) != 1 || !e.Segment[0].Success || e.Segment[0].Length != int64(len(long)) {
 		t.Errorf("segments: got %+v, want one of %d bytes", e.Segment, len(long))
 	}
-	if len(e.DYHB) < 3 || len(e.Block) < 3 || e.Num_ServerIDs < 3 || len(e.Server_Info) != e.Num_ServerIDs || len(e.ServerIDs) != e.Num_ServerIDs {
-		t.Errorf("got %d queries, %d requests of %d servers (%v); it takes 3 shares", len(e.DYHB), len(e.Block), e.Num_ServerIDs, e.ServerIDs)
+	if len(e.DYHB) < 3 || len(e.Block) < 3 || e.Count < 3 || len(e.Servers) != e.Count || len(e.ServerIDs) != e.Count {
+		t.Errorf("got %d queries, %d requests of %d servers (%v); it takes 3 shares", len(e.DYHB), len(e.Block), e.Count, e.ServerIDs)
 	}
 	for _, b := range e.Block {
-		if b.Response_Length == 0 || !strings.HasPrefix(e.Server_Info[b.ServerID].Color, "#") {
+		if b.Bytes == 0 || !strings.HasPrefix(e.Servers[b.ServerID].Color, "#") {
 			t.Errorf("a request without an answer, or of nobody: %+v", b)
 		}
 	}
@@ -127,18 +123,23 @@ func TestTimelineIsBounded(t *testing.T) {
 		t.Errorf("got %d calls and %d segments, want at most %d", calls(), segments(), web.MaxEvents)
 	}
 	var e struct {
-		Segment []struct{ Segment_Number, Segment_Count, Segment_Start, Segment_Length int64 }
-		Missed  int
+		Segment []struct {
+			Number int64 `json:"segment_number"`
+			Count  int64 `json:"segment_count"`
+			Start  int64 `json:"segment_start"`
+			Length int64 `json:"segment_length"`
+		}
+		Missed int
 	}
 	if err := json.Unmarshal([]byte(readAll(t, w.do(t, "GET", "/status/down-0/event_json", nil))), &e); err != nil {
 		t.Fatal(err)
 	}
 	next := int64(0)
 	for _, s := range e.Segment {
-		if s.Segment_Number != next || s.Segment_Start != next*100 || s.Segment_Length != s.Segment_Count*100 {
+		if s.Number != next || s.Start != next*100 || s.Length != s.Count*100 {
 			t.Fatalf("got %+v, want segment %d to come next", s, next)
 		}
-		next += s.Segment_Count
+		next += s.Count
 	}
 	if next != n || e.Missed != n-calls() {
 		t.Errorf("got %d segments and %d calls that are missed, want %d and %d", next, e.Missed, n, n-calls())
