@@ -23,6 +23,7 @@ const (
 	kindOperation            // /operations/HANDLE
 	kindStatus               // /status
 	kindStatistics           // /statistics
+	kindHelper               // /helper_status
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
@@ -80,6 +81,8 @@ func parseRoute(escaped string) route {
 		return route{kind: kindPrivate, shape: "/private", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
+	case "helper_status":
+		return route{kind: kindHelper, shape: "/helper_status", rest: rest}
 	case "home":
 		return homeRoute(rest, below)
 	}

@@ -45,6 +45,10 @@ type Config struct {
 	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
 	Waiting func() wapi.Waiting
 	Private *Private // what only who shows the node's token may see; nil: nothing
+	// Helper is the node's upload helper, which others use; nil: it has none.
+	Helper Helper
+	// Helped tells whether the upload helper that the node uses is connected; nil: it uses none.
+	Helped func() bool
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
 	// Home lets people sign in, and serves their files; nil: nobody can.
@@ -197,6 +201,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveStatus(w, r, rt)
 	case kindStatistics:
 		return s.serveStatistics(w, r, rt)
+	case kindHelper:
+		return s.serveHelper(w, r, rt)
 	case kindStatic:
 		return s.serveStatic(w, r, rt)
 	case kindAsset:
