@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"tahoe/frontends/serve"
@@ -34,16 +33,12 @@ type eventSource struct {
 // listeners are clients that listen to events.
 type listeners struct {
 	slots   chan struct{}
-	stopped chan struct{}
-	stop    sync.Once
+	stopped <-chan struct{} // closed when nobody is let in any more
 }
 
-func newListeners() *listeners {
-	return &listeners{slots: make(chan struct{}, maxListeners), stopped: make(chan struct{})}
+func newListeners(stopped <-chan struct{}) *listeners {
+	return &listeners{slots: make(chan struct{}, maxListeners), stopped: stopped}
 }
-
-// close ends all, and lets nobody in any more.
-func (l *listeners) close() { l.stop.Do(func() { close(l.stopped) }) }
 
 // enter lets a listener in, if there is room.
 func (l *listeners) enter() (leave func(), err error) {

@@ -9,6 +9,7 @@ import (
 	"tahoe/frontends/web/uploads"
 	"tahoe/lafs"
 	"tahoe/lafs/mutable"
+	"tahoe/lafs/trace"
 )
 
 // The parsers, for fuzzing.
@@ -61,6 +62,15 @@ func DecodeChildren(b []byte) ([]lafs.NewChild, error) {
 func ReadVersion(ctx context.Context, f *lafs.MutableFile, v mutable.Version, w io.Writer) error {
 	return versionFile{f, v}.Read(ctx, 0, v.Size, w)
 }
+
+// Timeline is what a transfer remembers of itself.
+func (s *Server) Timeline() (o trace.Observer, calls, segments func() int) {
+	l := s.history.download(nil, 1).line
+	return l, func() int { return len(l.copy().calls) }, func() int { return len(l.copy().segments) }
+}
+
+// MaxEvents of a kind are remembered of a transfer.
+const MaxEvents = max(maxCalls, maxSegments)
 
 // MaxOperations are kept at once.
 const MaxOperations = maxOperations

@@ -43,6 +43,7 @@ func uploadRowOf(u wapi.Upload, now time.Time) uploadRow {
 
 // A transferRow is a transfer for people.
 type transferRow struct {
+	ID                        string // of its page
 	Kind, Index, Size, Status string
 	Part                      string // from 0 to 1; empty when nobody knows
 	Bad                       bool
@@ -54,6 +55,8 @@ var transferWords = map[string]string{
 	wapi.OperationDownload: "Download",
 	wapi.OperationPublish:  "Write of a mutable file",
 	wapi.OperationRetrieve: "Read of a mutable file",
+
+	wapi.OperationMapupdate: "Search for versions of a mutable file",
 }
 
 func (s *Server) serveStatusPage(w *recorder, r *http.Request) error {
@@ -72,7 +75,7 @@ func (s *Server) serveStatusPage(w *recorder, r *http.Request) error {
 }
 
 func transferRowOf(op wapi.Operation) transferRow {
-	row := transferRow{Kind: cmp.Or(transferWords[op.Type], op.Type), Index: "not known yet", Size: "?", Status: op.Status}
+	row := transferRow{ID: op.ID, Kind: cmp.Or(transferWords[op.Type], op.Type), Index: "not known yet", Size: "?", Status: op.Status}
 	if op.StorageIndex != nil {
 		row.Index = *op.StorageIndex
 	}

@@ -118,6 +118,7 @@ func (s *Server) overwrite(ctx context.Context, p *place, off int64, part bool, 
 		return nil, badRequest("PUT to a mutable file: Invalid offset")
 	}
 	t := s.history.publish(f.Cap())
+	ctx = t.watch(ctx)
 	if part {
 		_, err = f.WriteAt(ctx, src, off, src.size)
 	} else {
@@ -166,14 +167,14 @@ func (s *Server) link(r *http.Request, p *place, child lafs.NewChild, replace la
 		return err
 	}
 	t := s.history.publish(dir.Cap())
-	_, err = dir.Set(r.Context(), child, replace)
+	_, err = dir.Set(t.watch(r.Context()), child, replace)
 	t.end(err)
 	return err
 }
 
 func (s *Server) unlink(ctx context.Context, dir *lafs.Directory, name string) (lafs.Entry, error) {
 	t := s.history.publish(dir.Cap())
-	e, err := dir.Unlink(ctx, name)
+	e, err := dir.Unlink(t.watch(ctx), name)
 	t.end(err)
 	return e, err
 }
@@ -201,7 +202,7 @@ func (s *Server) storeFile(ctx context.Context, o newFile, src source) (caps.Cap
 		return s.upload(ctx, src)
 	}
 	t := s.history.publish(nil)
-	f, err := s.store.PutMutable(ctx, src, src.size, lafs.MutableOptions{Format: o.format, Key: o.key})
+	f, err := s.store.PutMutable(t.watch(ctx), src, src.size, lafs.MutableOptions{Format: o.format, Key: o.key})
 	if err != nil {
 		t.end(err)
 		return nil, err
@@ -217,7 +218,7 @@ func (s *Server) upload(ctx context.Context, src source) (caps.Cap, error) {
 	if src.began != nil {
 		src.began(t)
 	}
-	res, err := s.store.Put(ctx, src.Reader, lafs.PutOptions{Size: src.size, Progress: t.uploaded})
+	res, err := s.store.Put(t.watch(ctx), src.Reader, lafs.PutOptions{Size: src.size, Progress: t.uploaded})
 	t.stored(res, err)
 	return res.Cap, err
 }

@@ -29,6 +29,10 @@ const (
 	kindHealth               // /healthz
 	kindUploads              // /uploads
 	kindUpload               // /uploads/ID
+	kindReady                // /readyz
+	kindMetrics              // /metrics
+	kindPrivate              // /private/…
+	kindReport               // /report_incident
 	kindLogin                // /login
 	kindLogout               // /logout
 	kindAccount              // /account
@@ -37,8 +41,15 @@ const (
 
 // isCommon says whether every kind of node answers such addresses.
 func (k routeKind) isCommon() bool {
-	return k == kindRoot || k == kindStatic || k == kindAsset || k == kindHealth
+	switch k {
+	case kindRoot, kindStatic, kindAsset, kindHealth, kindReady, kindMetrics, kindPrivate:
+		return true
+	}
+	return false
 }
+
+// singles are addresses of a single page without anything below: for programs that watch over nodes, and for reports.
+var singles = map[string]routeKind{"healthz": kindHealth, "readyz": kindReady, "metrics": kindMetrics, "report_incident": kindReport}
 
 // A route is what the path of a request means. Its text and names hold secrets; only shape may be logged.
 type route struct {
@@ -68,6 +79,8 @@ func parseRoute(escaped string) route {
 		return operationRoute(rest)
 	case "status":
 		return route{kind: kindStatus, shape: "/status", rest: rest}
+	case "private":
+		return route{kind: kindPrivate, shape: "/private", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
 	case "helper_status":
@@ -84,8 +97,8 @@ func parseRoute(escaped string) route {
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
 	}
-	if first == "healthz" && !below {
-		return route{kind: kindHealth, shape: "/healthz"}
+	if kind := singles[first]; kind != kindUnknown && !below {
+		return route{kind: kind, shape: "/" + first}
 	}
 	return route{shape: "[unknown]"}
 }

@@ -8,6 +8,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -44,6 +45,7 @@ type Config struct {
 	Introducers func() []introducer.LinkStatus
 	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
 	Waiting func() wapi.Waiting
+	Private *Private // what only who shows the node's token may see; nil: nothing
 	// Helper is the node's upload helper, which others use; nil: it has none.
 	Helper Helper
 	// Helped tells whether the upload helper that the node uses is connected; nil: it uses none.
@@ -76,11 +78,15 @@ type Server struct {
 	active tracker
 	home   *home // nil: nobody can sign in
 
+	requests   requestCounts
 	history    *history
 	operations *operations
 	readings   readings
 	storings   *storings
 	listeners  *listeners
+
+	streams    context.Context // of answers without an end of their own
+	endStreams func()
 }
 
 // New makes a server of the files in store and of the grid that they are on.
@@ -98,6 +104,7 @@ func New(store Store, grid Grid, c Config) *Server {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
 	h := newHistory(c.Clock)
+	streams, end := context.WithCancel(context.Background())
 	s := &Server{
 		store:  store,
 		grid:   grid,
@@ -110,7 +117,10 @@ func New(store Store, grid Grid, c Config) *Server {
 		history:    h,
 		operations: newOperations(c.Clock),
 		storings:   newStorings(&h.bell),
-		listeners:  newListeners(),
+		listeners:  newListeners(streams.Done()),
+
+		streams:    streams,
+		endStreams: end,
 	}
 	if c.Home != nil {
 		s.home = newHome(*c.Home, c.Clock, c.Log)
@@ -118,8 +128,10 @@ func New(store Store, grid Grid, c Config) *Server {
 	return s
 }
 
-// Close ends what goes on between requests, slow operations and uploads on their way to the grid, and signs everybody out. A Service does so by itself.
+// Close ends what goes on between requests, slow operations and uploads on their way to the grid, and answers that have no end of
+// their own, and signs everybody out. A Service does so by itself.
 func (s *Server) Close() {
+	s.endStreams()
 	s.operations.close()
 	s.storings.close()
 	if s.home != nil {
@@ -149,9 +161,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if takesBody(r) {
 			serve.IgnoreBody(w, r)
 		}
-		writeProblem(rec, r, s.withMissing(problemOf(err)))
+		s.writeProblem(rec, r, s.withMissing(problemOf(err)))
 	}
-	s.logRequest(rec, r, rt, s.c.Clock.Now().Sub(start), err)
+	took := s.c.Clock.Now().Sub(start)
+	s.requests.add(rec.status, took)
+	s.logRequest(rec, r, rt, took, err)
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
@@ -207,6 +221,14 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return serveHealth(w, r)
 	case kindUploads, kindUpload:
 		return s.serveUploads(w, r, rt)
+	case kindReady:
+		return s.serveReady(w, r)
+	case kindMetrics:
+		return s.serveMetrics(w, r)
+	case kindReport:
+		return s.serveReport(w, r)
+	case kindPrivate:
+		return s.servePrivate(w, r, rt)
 	case kindLogin, kindLogout, kindAccount, kindHome:
 		return s.serveAccounts(w, r, rt)
 	}

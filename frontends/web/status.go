@@ -17,7 +17,7 @@ func (s *Server) serveStatus(w *recorder, r *http.Request, rt route) error {
 		return err
 	}
 	if strings.Trim(rt.rest, "/") != "" {
-		return notYet("pages about single operations are")
+		return s.serveTransfer(w, r, strings.TrimLeft(rt.rest, "/"))
 	}
 	switch t := r.URL.Query().Get("t"); strings.ToLower(t) {
 	case "json":

@@ -56,7 +56,7 @@ func startChrome(t testing.TB) *chrome {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
-		"--disable-dev-shm-usage", "--disable-background-networking", "--user-data-dir="+filepath.Join(t.TempDir(), "profile"), "about:blank")
+		"--disable-dev-shm-usage", "--host-resolver-rules=MAP *.example 127.0.0.1", "--disable-background-networking", "--user-data-dir="+filepath.Join(t.TempDir(), "profile"), "about:blank")
 	cmd.ExtraFiles = []*os.File{fromUs, toUs}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -212,6 +212,7 @@ type WaitingFile struct {
 
 // An Operation is a transfer. Which of the last fields there are depends on its type.
 type Operation struct {
+	ID                 string   `json:"id,omitempty"` // the address of its page is /status/ID
 	Type               string   `json:"type"`
 	StorageIndex       *string  `json:"storage-index-string"` // null before it is known, and for literals
 	TotalSize          *int64   `json:"total-size"`           // null before it is known
