@@ -200,8 +200,8 @@ type Waiting struct {
 // A WaitingFile is on its way to the grid. Times are seconds since 1970.
 type WaitingFile struct {
 	ID       uint64   `json:"id"`
-	Account  string   `json:"account"`
-	Path     string   `json:"path"`
+	Account  string   `json:"account,omitempty"` // with Path, for who shows the token of the node only
+	Path     string   `json:"path,omitempty"`
 	Size     int64    `json:"size"`
 	Closed   float64  `json:"closed"`
 	State    string   `json:"state"`
