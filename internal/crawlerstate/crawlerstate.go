@@ -13,7 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"tahoe/cmd/tahoe/internal/pickle"
+	"tahoe/internal/pickle"
 	"tahoe/internal/durable"
 	"tahoe/internal/pyjson"
 )
