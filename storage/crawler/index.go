@@ -182,6 +182,13 @@ type cursor struct {
 	at   int
 }
 
+func (c *cursor) indices() []storage.Index {
+	if c.page == nil {
+		return nil
+	}
+	return c.page.indices
+}
+
 // find is the record of i. It is asked for in the order of the page.
 func (c *cursor) find(i storage.Index) (record, bool) {
 	if c.page == nil {

@@ -95,7 +95,7 @@ func (l *Leases) prefix(ctx context.Context, prefix, after string) error {
 	old := cursor{page: l.index.load(prefix)}
 	unread := l.touches.enter(prefix)
 	fresh := &page{}
-	changed := old.page == nil || len(old.page.indices) != len(indices)
+	changed := len(old.indices()) != len(indices)
 	first := behind(indices, after)
 	for k, i := range indices {
 		r, known := old.find(i)
