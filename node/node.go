@@ -36,6 +36,7 @@ type Node struct {
 	log      *slog.Logger
 	seed     string          // of its place in the permuted order, if it has storage
 	storage  basedir.Storage // where its storage is, if it has any
+	shares   *shares         // nil: it has none
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
 	web      net.Listener    // nil: none

@@ -41,6 +41,7 @@ type welcomeData struct {
 	Servers                   []serverRow
 	Introducers               []introducerRow
 	Waiting                   *waitingData
+	Storage                   bool   // the node has a storage server
 	Base                      string // address of this node, as its visitor typed it
 }
 
@@ -64,6 +65,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 		Encoding: s.c.Encoding,
 		Outlook:  outlookOf(all, s.c.Encoding),
 		Base:     baseOf(r),
+		Storage:  s.c.Storage != nil,
 	}
 	now := s.c.Clock.Now()
 	for _, st := range all {

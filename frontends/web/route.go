@@ -23,6 +23,7 @@ const (
 	kindOperation            // /operations/HANDLE
 	kindStatus               // /status
 	kindStatistics           // /statistics
+	kindStorage              // /storage
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
@@ -63,6 +64,9 @@ func parseRoute(escaped string) route {
 		return route{kind: kindStatus, shape: "/status", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
+	}
+	if first == "storage" {
+		return route{kind: kindStorage, shape: "/storage", rest: rest}
 	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}

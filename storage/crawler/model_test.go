@@ -19,7 +19,7 @@ import (
 // live lease is there whatever happens, and one without is gone after a whole cycle.
 func TestModel(t *testing.T) {
 	for seed := range seeds() {
-		if err := runHistory(t, seed, 60, func(s crawler.Shares) crawler.Shares { return s }); err != nil {
+		if err := runHistory(t, seed, 50, func(s crawler.Shares) crawler.Shares { return s }); err != nil {
 			t.Errorf("seed %d: %v", seed, err)
 		}
 	}
@@ -30,13 +30,13 @@ func seeds() uint64 {
 	if os.Getenv("TAHOE_LONG") != "" {
 		return 300
 	}
-	return 5
+	return 3
 }
 
 // TestModelCanFail: a crawler that believes what it saw long ago removes shares with live leases, and the model sees it.
 func TestModelCanFail(t *testing.T) {
 	for seed := range uint64(20) {
-		if runHistory(t, seed, 60, func(s crawler.Shares) crawler.Shares { return &believing{Shares: s, seen: seenBefore} }) != nil {
+		if runHistory(t, seed, 50, func(s crawler.Shares) crawler.Shares { return &believing{Shares: s, seen: seenBefore} }) != nil {
 			return
 		}
 	}

@@ -134,6 +134,9 @@ func Open(c Config) (*Ledger, error) {
 	b, err := os.ReadFile(l.path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Join(c.Dir, "shares")); errors.Is(err, fs.ErrNotExist) {
+			l.counted, l.dirty = c.Clock.Now(), true // a new directory, of which all is known
+		}
 		return l, nil
 	case err == nil:
 		err = json.Unmarshal(b, &f)
