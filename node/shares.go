@@ -39,7 +39,8 @@ func (a account) Changed(c share.Change) {
 	a.Ledger.Changed(c)
 }
 
-// firstCount is when the shares are counted after the start of a server that has a limit, and does not know how much there is.
+// firstCount is when the shares are counted after the start of a server that has a limit, and does not know for certain how much there
+// is: it was never counted, or the process before died.
 const firstCount = 10 * time.Second
 
 // openShares opens the storage directory, and makes what keeps it children of the node.
@@ -72,7 +73,7 @@ func (n *Node) openShares(grants []basedir.Grant) (*shares, error) {
 	}
 	c := crawler.Config{Dir: s.Dir, Shares: out.disk, Clock: n.shared.Clock, Pace: crawler.Pace{Busy: out.meter.Busy}, Log: n.log}
 	out.counter = crawler.NewCounter(c)
-	if _, counted := out.ledger.Usage(); limited && counted.IsZero() {
+	if _, counted := out.ledger.Usage(); limited && (counted.IsZero() || !touches.Complete()) {
 		c.Pace.SlowStart = firstCount
 	}
 	out.leases = crawler.NewLeases(crawler.LeaseConfig{Config: c, Policy: policy(s.Expire), Touches: touches, Census: out.ledger})

@@ -13,7 +13,7 @@ import (
 // A Census is told of all buckets, in the order of a walk. A ledger.Ledger is one.
 type Census interface {
 	Begin(cycle int, after string) // a cycle begins, or goes on behind a bucket
-	Enter(prefix string) error     // its buckets come next
+	Enter(prefix string) error     // its buckets come next, and are listed afterwards
 	Count(i storage.Index, b share.Bucket)
 	Leave() error // all buckets of the prefix have been counted
 	Save() error  // the position is being saved
@@ -87,11 +87,11 @@ func (l *Leases) begin(cycle int, after string) {
 
 // prefix looks at the buckets of a prefix behind after.
 func (l *Leases) prefix(ctx context.Context, prefix, after string) error {
+	errs := []error{l.census.Enter(prefix)}
 	indices, err := l.c.Shares.Prefix(prefix)
 	if err != nil {
 		return err
 	}
-	errs := []error{l.census.Enter(prefix)}
 	old := cursor{page: l.index.load(prefix)}
 	unread := l.touches.enter(prefix)
 	fresh := &page{}

@@ -67,6 +67,13 @@ func touchesPath(dir string) string { return filepath.Join(indexDir(dir), "touch
 // touchesEnd is the last line of the file: all of it is there.
 const touchesEnd = "end"
 
+// Complete says whether the process before this one ended well, and noted all that had changed.
+func (t *Touches) Complete() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.whole) < len(prefixes)
+}
+
 // Touch notes that the shares of i, or their leases, have changed.
 func (t *Touches) Touch(i storage.Index) {
 	t.mu.Lock()
@@ -118,5 +125,8 @@ func (t *Touches) save(dir string) error {
 	}
 	t.mu.Unlock()
 	b.WriteString(touchesEnd + "\n")
+	if err := os.MkdirAll(indexDir(dir), 0o755); err != nil {
+		return err
+	}
 	return durable.FS{}.WriteFile(touchesPath(dir), []byte(b.String()), 0o644)
 }

@@ -145,7 +145,7 @@ func Open(c Config) (*Ledger, error) {
 		c.Log.Warn("usage of storage is counted anew", "file", l.path(), "error", err)
 		return l, nil
 	}
-	l.live, l.counted, l.saved = f.Usage, f.Counted, f.Census
+	l.live, l.counted, l.saved, l.census = f.Usage, f.Counted, f.Census, f.Census.clone()
 	return l, nil
 }
 
@@ -185,8 +185,8 @@ func (l *Ledger) Changed(c share.Change) {
 	client := l.owners.note(c)
 	l.dirty = true
 	l.live.add(c.Kind, client, int64(c.Shares), c.Bytes)
-	if l.census != nil && c.Index.String() <= l.census.After {
-		l.census.Since.add(c.Kind, client, int64(c.Shares), c.Bytes)
+	if l.census != nil {
+		l.census.note(c, client)
 	}
 }
 
