@@ -148,6 +148,9 @@ func measureClients(t *testing.T, s storage.Server, l *crawler.Leases, shares in
 	a, b := summary(alone), summary(beside)
 	t.Logf("clients alone:             %v", a)
 	t.Logf("beside a crawler that reads: %v; mean %+.1f %%; it read %d buckets meanwhile", b, 100*(b.mean/a.mean-1), l.Report().Reads)
+	if b.median > a.median*11/10 {
+		t.Errorf("half of the calls take %v beside a crawler, and %v alone: more than a tenth longer", b.median, a.median)
+	}
 	if l.Report().Reads == 0 {
 		t.Error("the crawler did not work meanwhile")
 	}
