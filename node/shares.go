@@ -78,12 +78,10 @@ func (n *Node) openShares(grants []basedir.Grant) (*shares, error) {
 	}
 	out.leases = crawler.NewLeases(crawler.LeaseConfig{Config: c, Policy: policy(s.Expire), Touches: touches, Census: out.ledger})
 	out.trend = ledger.OpenTrend(s.Dir, n.shared.Clock, out.measure, n.log)
-	for _, child := range []reactor.Child{
+	n.children = append(n.children, []reactor.Child{
 		{Name: "usage of storage", Service: out.ledger}, {Name: "shares", Service: out.disk}, {Name: "bucket counter", Service: out.counter},
 		{Name: "lease checker", Service: out.leases}, {Name: "history of space", Service: out.trend},
-	} {
-		n.children = append(n.children, child)
-	}
+	}...)
 	n.shares = out
 	return out, nil
 }

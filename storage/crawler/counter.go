@@ -2,6 +2,7 @@ package crawler
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -107,14 +108,10 @@ func (k *Counter) snapshot() counterState {
 	s.Counts = map[string]map[string]int{}
 	for cycle, counts := range k.state.Counts {
 		s.Counts[cycle] = map[string]int{}
-		for prefix, n := range counts {
-			s.Counts[cycle][prefix] = n
-		}
+		maps.Copy(s.Counts[cycle], counts)
 	}
 	s.Samples = map[string]any{}
-	for prefix, sample := range k.state.Samples {
-		s.Samples[prefix] = sample
-	}
+	maps.Copy(s.Samples, k.state.Samples)
 	return s
 }
 

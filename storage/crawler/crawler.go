@@ -15,7 +15,6 @@ package crawler
 import (
 	"context"
 	"log/slog"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -273,11 +272,6 @@ func (w *walker) breathe(ctx context.Context) error {
 }
 
 func unix(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
-
-func fromUnix(s float64) time.Time {
-	whole, frac := math.Modf(s)
-	return time.Unix(int64(whole), int64(frac*1e9))
-}
 
 // behind is where the texts after a bucket begin.
 func behind(indices []storage.Index, after string) int {

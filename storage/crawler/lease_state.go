@@ -98,7 +98,7 @@ func estimate(so Recovered, percentage *float64) (whole, left Estimates) {
 		if percentage != nil && *percentage > 0 {
 			done := *percentage / 100
 			more := float64(so[name]) * (1 - done) / done
-			left[name], whole[name] = &more, ptr(float64(so[name])+more)
+			left[name], whole[name] = &more, new(float64(so[name])+more)
 		}
 	}
 	return whole, left

@@ -84,13 +84,13 @@ func (w *walker) Progress() Progress {
 	var p Progress
 	var wait, next *float64
 	if !w.wake.IsZero() {
-		wait, next = ptr(w.wake.Sub(now).Seconds()), ptr(unix(w.wake))
+		wait, next = new(w.wake.Sub(now).Seconds()), new(unix(w.wake))
 	}
 	switch {
 	case w.took > 0:
-		p.PerCycle = ptr(w.took.Seconds())
+		p.PerCycle = new(w.took.Seconds())
 	case w.prefixIn > 0:
-		p.PerCycle = ptr(w.prefixIn.Seconds() * float64(len(prefixes)))
+		p.PerCycle = new(w.prefixIn.Seconds() * float64(len(prefixes)))
 	}
 	if w.pos.Current == nil {
 		p.NextCrawl, p.RemainingWait = next, wait
@@ -101,11 +101,12 @@ func (w *walker) Progress() Progress {
 		done = slices.Index(prefixes, *w.pos.LastPrefix) + 1
 	}
 	p.InProgress, p.RemainingNap = true, wait
-	p.Percentage = ptr(100 * float64(done) / float64(len(prefixes)))
+	p.Percentage = new(100 * float64(done) / float64(len(prefixes)))
 	if w.prefixIn > 0 {
-		p.TimeLeft = ptr(w.prefixIn.Seconds() * float64(len(prefixes)-done))
+		p.TimeLeft = new(w.prefixIn.Seconds() * float64(len(prefixes)-done))
 	}
 	return p
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
