@@ -18,7 +18,8 @@ import (
 // immutable file that was there before. Of that only what is needed is ever read.
 type content struct {
 	file *staging.File
-	refs int // of handles, and of a job; guarded by FS.mu
+	refs int   // of handles, and of a job; guarded by FS.mu
+	old  int64 // how many bytes the grid has of what this replaces: they are counted there
 
 	mu      sync.Mutex
 	base    caps.Read // nil: none
@@ -178,7 +179,7 @@ func (c *content) copy() (*content, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := &content{file: file, base: c.base, baseEnd: c.baseEnd, mtime: c.mtime, mode: c.mode, modeSet: c.modeSet}
+	n := &content{file: file, old: c.old, base: c.base, baseEnd: c.baseEnd, mtime: c.mtime, mode: c.mode, modeSet: c.modeSet}
 	for _, s := range c.written.Overlap(0, file.Size()) {
 		n.written.Add(s.Start, s.End)
 	}

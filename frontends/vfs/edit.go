@@ -114,6 +114,7 @@ func (v *View) unlink(ctx context.Context, s spot, dir caps.Write) error {
 	if err := v.unlinkGrid(ctx, s, dir, waits); err != nil {
 		return err
 	}
+	v.fs.usage.less()
 	if n == nil {
 		return nil
 	}

@@ -162,6 +162,9 @@ func (f *File) Abandon() {
 		return
 	}
 	f.leave()
+	if f.writes() {
+		f.v.fs.usage.less()
+	}
 }
 
 // leave takes the handle from its inode. Without a writer, what was not kept is no longer seen.

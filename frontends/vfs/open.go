@@ -170,6 +170,7 @@ func (v *View) contentFor(ctx context.Context, f *File, s spot, n *inode) (*cont
 	if s.exists() {
 		m := parseMetadata(s.child.Metadata)
 		c.mode, c.modeSet = m.mode()
+		c.old = sizeIn(s.child.Cap)
 	}
 	if truncate || !s.exists() {
 		return c, nil
@@ -195,7 +196,7 @@ func (v *View) onTop(ctx context.Context, c *content, s spot) error {
 	if err != nil {
 		return err
 	}
-	c.mtime = i.modTime
+	c.mtime, c.old = i.modTime, i.size
 	if err := c.file.Truncate(i.size); err != nil {
 		return asVFS(err)
 	}

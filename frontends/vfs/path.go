@@ -63,11 +63,14 @@ func split(p string) ([]string, error) {
 	return strings.Split(p[1:], "/"), nil
 }
 
+// elsewhere begins the path, as people are shown it, of what is reached by a capability.
+const elsewhere = "/uri/…"
+
 // root finds where a path begins: at the account's root, or at the capability that it names.
 func (v *View) root(names []string) (root caps.Cap, rest []string, display string) {
 	if len(names) >= 2 && names[0] == "uri" && strings.HasPrefix(names[1], "URI:") && !v.account.NoPaths {
 		if c, err := caps.Parse(names[1]); err == nil {
-			return c, names[2:], "/uri/…"
+			return c, names[2:], elsewhere
 		}
 		return nil, nil, ""
 	}

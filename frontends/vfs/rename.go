@@ -56,6 +56,9 @@ func (v *View) rename(ctx context.Context, from, to string, replace bool) (again
 	case m.from.isDir() && (m.to.exists() || dstWaits):
 		return nil, ErrNotDirectory
 	}
+	if err := v.takeOver(ctx, m.from); err != nil {
+		return nil, err
+	}
 	if m.srcWaits {
 		return nil, v.moveWaiting(ctx, m)
 	}
@@ -258,6 +261,9 @@ func (v *View) link(ctx context.Context, s spot, to string, replace bool) error 
 		return ErrIsDirectory
 	case !replace && (t.exists() || waits):
 		return fs.ErrExist
+	}
+	if err := v.takeOver(ctx, s); err != nil {
+		return err
 	}
 	c := Child{Name: t.name, Cap: s.child.Cap, Metadata: s.child.Metadata}
 	if err := v.fs.c.Grid.Link(ctx, dir, c, replace); err != nil {

@@ -1,8 +1,9 @@
 // Package web is the web port of a node: the web API that the original's clients and scripts speak, and pages for people.
-// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs.
+// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs. Who has signed in
+// with a name and a password reaches the files of an account at /home instead, by paths: that is a door, as those over frontends/vfs are.
 //
-// The invariant: a capability leaves this package only in the answer to somebody who sent it or whose upload made it.
-// It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
+// The invariant: a capability leaves this package only in the answer to somebody who sent it, whose upload made it, or who has signed in
+// to the account that it is of and asks to share it. It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
 // cannot be finished is cut, never padded with words.
 package web
 
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"time"
 
+	"tahoe/frontends/serve"
 	"tahoe/frontends/web/wapi"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
@@ -45,6 +47,8 @@ type Config struct {
 	Storage StorageNode
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
+	// Home lets people sign in, and serves their files; nil: nobody can.
+	Home *HomeConfig
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
 	// to this node can then send the user anywhere.
 	ForeignWhenDone bool
@@ -65,6 +69,7 @@ type Server struct {
 	origin *http.CrossOriginProtection
 	hosts  map[string]bool
 	active tracker
+	home   *home // nil: nobody can sign in
 
 	history    *history
 	operations *operations
@@ -85,7 +90,7 @@ func New(store Store, grid Grid, c Config) *Server {
 	if c.Introducers == nil {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
-	return &Server{
+	s := &Server{
 		store:  store,
 		grid:   grid,
 		c:      c,
@@ -97,10 +102,19 @@ func New(store Store, grid Grid, c Config) *Server {
 		history:    newHistory(c.Clock),
 		operations: newOperations(c.Clock),
 	}
+	if c.Home != nil {
+		s.home = newHome(*c.Home, c.Clock, c.Log)
+	}
+	return s
 }
 
-// Close ends the slow operations that go on between requests. A Service does so by itself.
-func (s *Server) Close() { s.operations.close() }
+// Close ends the slow operations that go on between requests, and signs everybody out. A Service does so by itself.
+func (s *Server) Close() {
+	s.operations.close()
+	if s.home != nil {
+		s.home.sessions.Close()
+	}
+}
 
 // ServeHTTP answers one request, and logs it without its secrets.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -116,13 +130,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt := parseRoute(r.URL.EscapedPath())
 	start := s.c.Clock.Now()
 	if !takesBody(r) {
-		ignoreBody(w, r)
+		serve.IgnoreBody(w, r)
 	}
 	err := s.answer(rec, r, rt)
 	cut := err != nil && rec.status != 0
 	if err != nil && !cut {
 		if takesBody(r) {
-			ignoreBody(w, r)
+			serve.IgnoreBody(w, r)
 		}
 		writeProblem(rec, r, s.withMissing(problemOf(err)))
 	}
@@ -180,6 +194,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.pages.serveAsset(w, r, rt.rest)
 	case kindHealth:
 		return serveHealth(w, r)
+	case kindLogin, kindLogout, kindAccount, kindHome:
+		return s.serveAccounts(w, r, rt)
 	}
 	return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
 }

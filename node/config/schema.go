@@ -57,7 +57,7 @@ func endpointOrNone(s string) error {
 	return err
 }
 
-// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [doors], in [sftpd]
+// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [login], [doors], in [sftpd]
 // accounts.url and connections, and in [storage] limit and readonly.mutable.
 func known() map[string][]key {
 	return map[string][]key{
@@ -98,6 +98,7 @@ func known() map[string][]key {
 		"webdav": {
 			{"enabled", boolean}, {"port", doorPort}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)},
 		},
+		"login": {{"enabled", boolean}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)}},
 		"doors": {
 			{"commit", oneOf("background", "close")}, {"staging.dir", text}, {"staging.limit", size}, {"tls.certificate", text}, {"tls.key", text},
 		},

@@ -107,6 +107,3 @@ func (w *walker) Progress() Progress {
 	}
 	return p
 }
-
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
