@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tahoe/internal/plural"
 	"tahoe/storage/crawler"
 	"tahoe/storage/ledger"
 	"tahoe/storage/meter"
@@ -174,15 +175,16 @@ func expiryTexts(p crawler.Policy) []string {
 
 // recoveredText says what a crawler found of one sort.
 func recoveredText(r crawler.Recovered, what string) string {
-	return fmt.Sprintf("%s in %s (%d mutable, %d immutable), %s on the disk", some(r[what+"-shares"], "share"), some(r[what+"-buckets"], "bucket"),
+	return fmt.Sprintf("%s in %s (%d mutable, %d immutable), %s on the disk", plural.Of(r[what+"-shares"], "share"), plural.Of(r[what+"-buckets"], "bucket"),
 		r[what+"-shares-mutable"], r[what+"-shares-immutable"], sizeText(uint64(max(0, r[what+"-diskbytes"]))))
 }
 
-func some(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
+// perShareText is a number of leases.
+func perShareText(n string) string {
+	if n == "1" {
+		return "1 lease"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return n + " leases"
 }
 
 // estimateText is recoveredText of guesses; empty when there are none.
@@ -191,7 +193,7 @@ func estimateText(e crawler.Estimates, what string) string {
 	if shares == nil || buckets == nil || bytes == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s in %s, %s", some(int64(*shares), "share"), some(int64(*buckets), "bucket"), sizeText(uint64(max(0, *bytes))))
+	return fmt.Sprintf("%s in %s, %s", plural.Of(int64(*shares), "share"), plural.Of(int64(*buckets), "bucket"), sizeText(uint64(max(0, *bytes))))
 }
 
 // leases fills in what the lease checker knows.
@@ -210,7 +212,7 @@ func (d *storageData) leases(r StorageReport) {
 	d.Corrupt = newest.Corrupt[:min(maxRows, len(newest.Corrupt))]
 	d.Ages = ageChart(newest.Ages)
 	for _, n := range slices.SortedFunc(maps.Keys(newest.PerShare), func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) }) {
-		d.PerShare = append(d.PerShare, fact{n + " leases", some(newest.PerShare[n], "share")})
+		d.PerShare = append(d.PerShare, fact{perShareText(n), plural.Of(newest.PerShare[n], "share")})
 	}
 }
 
