@@ -23,10 +23,6 @@ func (n *Node) openStorage() error {
 	if err != nil {
 		return err
 	}
-	listeners, hints, err := n.listenTub()
-	if err != nil {
-		return err
-	}
 	grants, err := n.dir.Grants()
 	if err != nil {
 		return err
@@ -35,6 +31,11 @@ func (n *Node) openStorage() error {
 		n.warnings = append(n.warnings, "[storage] anonymous is false, and private/grants.yaml grants nobody anything, so nobody can reach this node's storage")
 		return nil
 	}
+	listeners, hints, err := n.listenTub()
+	if err != nil {
+		return err
+	}
+	n.hints = hints
 	shares, err := n.openShares(grants)
 	if err != nil {
 		return err

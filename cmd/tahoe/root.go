@@ -175,6 +175,7 @@ func careCommands(e *Env) []*cobra.Command {
 		checkCommand(e),
 		deepCheckCommand(e),
 		statusCommand(e),
+		doctorCommand(e),
 		debugCommand(e),
 		completionCommand(e),
 		manCommand(e),

@@ -110,6 +110,26 @@ func (v *View) find(ctx context.Context, p string) (spot, error) {
 	return v.last(ctx, at, rest, display)
 }
 
+// lockAt follows a path, and takes the lock of the place to which it leads.
+func (v *View) lockAt(ctx context.Context, p string) (s spot, unlock func(), err error) {
+	for {
+		if s, err = v.find(ctx, p); err != nil {
+			return s, nil, err
+		}
+		if unlock, err = v.fs.places.lock(ctx, s.place); err != nil {
+			return s, nil, err
+		}
+		at := s.place
+		if s, err = v.find(ctx, p); err == nil && s.place == at {
+			return s, unlock, nil
+		}
+		unlock() // it has changed while the lock was waited for
+		if err != nil {
+			return s, nil, err
+		}
+	}
+}
+
 // look follows a path, and finds what the grid does not have yet, if there is something at its end: then n is not nil, and c has one
 // user more. The two are seen as they are at one moment: a file that arrives on the grid in between is not missed.
 func (v *View) look(ctx context.Context, p string) (s spot, n *inode, c *content, err error) {

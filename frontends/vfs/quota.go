@@ -199,6 +199,11 @@ func indexOf(c caps.Cap) storage.Index {
 	return storage.Index{}
 }
 
+// room is what a change of a file's size is asked of, while no other changes it.
+func (f *File) room(ctx context.Context) func(size int64) error {
+	return func(size int64) error { return f.v.fs.roomFor(ctx, f, size) }
+}
+
 // roomFor says whether an account may have a file of at least this size, and counts what it grows by.
 func (f *FS) roomFor(ctx context.Context, file *File, size int64) error {
 	c := file.content

@@ -48,6 +48,8 @@ type welcomeData struct {
 	Storage                   bool   // the node has a storage server
 	Login                     bool   // people can sign in
 	Base                      string // address of this node, as its visitor typed it
+	Helper                    bool   // the node has an upload helper
+	Helped                    string // how it stands to the one that it uses
 }
 
 type serverRow struct {
@@ -81,6 +83,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 		d.Introducers = append(d.Introducers, introducerRowOf(st, now))
 	}
 	d.Waiting = s.waitingPage(now)
+	d.Helper, d.Helped = s.c.Helper != nil, s.helpedText()
 	return d
 }
 

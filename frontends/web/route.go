@@ -24,6 +24,7 @@ const (
 	kindStatus               // /status
 	kindStatistics           // /statistics
 	kindStorage              // /storage
+	kindHelper               // /helper_status
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
@@ -68,6 +69,8 @@ func parseRoute(escaped string) route {
 		return route{kind: kindStatus, shape: "/status", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
+	case "helper_status":
+		return route{kind: kindHelper, shape: "/helper_status", rest: rest}
 	case "home":
 		return homeRoute(rest, below)
 	}

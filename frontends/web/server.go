@@ -45,6 +45,10 @@ type Config struct {
 	Waiting func() wapi.Waiting
 	// Storage tells of the storage of the node; nil: it has none.
 	Storage StorageNode
+	// Helper is the node's upload helper, which others use; nil: it has none.
+	Helper Helper
+	// Helped tells whether the upload helper that the node uses is connected; nil: it uses none.
+	Helped func() bool
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
 	// Home lets people sign in, and serves their files; nil: nobody can.
@@ -188,6 +192,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveStatistics(w, r, rt)
 	case kindStorage:
 		return s.serveStorage(w, r, rt)
+	case kindHelper:
+		return s.serveHelper(w, r, rt)
 	case kindStatic:
 		return s.serveStatic(w, r, rt)
 	case kindAsset:

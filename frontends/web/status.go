@@ -39,9 +39,9 @@ func (s *Server) serveStatistics(w *recorder, r *http.Request, rt route) error {
 	}
 	switch t := r.URL.Query().Get("t"); strings.ToLower(t) {
 	case "json":
-		return s.writeJSON(w, r, "text/plain", s.withStorage(s.history.statistics()))
+		return s.writeJSON(w, r, "text/plain", s.statistics())
 	case "openmetrics":
-		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.withStorage(s.history.statistics())))
+		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.statistics()))
 		return nil
 	case "", "html":
 		return s.serveStatisticsPage(w, r)

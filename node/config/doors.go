@@ -99,9 +99,9 @@ func (v values) doors(s *Settings) error {
 	d.FTP = v.ftp()
 	d.WebDAV = WebDAV{
 		Enabled: v.boolean("webdav", "enabled", false), Port: v.endpoint("webdav", "port", ""), Accounts: v.accounts("webdav"),
-		Plain: v.plain("webdav"),
+		Plain: v.plain("webdav", PlainLoopback), // nothing leaves this machine by loopback
 	}
-	d.Login = Login{Enabled: v.boolean("login", "enabled", false), Accounts: v.accounts("login"), Plain: v.plain("login")}
+	d.Login = Login{Enabled: v.boolean("login", "enabled", false), Accounts: v.accounts("login"), Plain: v.plain("login", PlainLoopback)}
 	s.Doors = d
 	if err := v.certificate(&s.Doors); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (v values) sftp() (SFTP, error) {
 func (v values) ftp() FTP {
 	f := FTP{
 		Enabled: v.boolean("ftpd", "enabled", false), Implicit: v.endpoint("ftpd", "implicit.port", ""), Accounts: v.accounts("ftpd"),
-		Plain: v.plain("ftpd"), Active: v.boolean("ftpd", "active", false), Public: v.text("ftpd", "public.address", ""),
+		Plain: v.plain("ftpd", PlainNever), Active: v.boolean("ftpd", "active", false), Public: v.text("ftpd", "public.address", ""),
 	}
 	fallback := "tcp:8021"
 	if f.Implicit != nil {
@@ -138,9 +138,9 @@ func (v values) ftp() FTP {
 	return f
 }
 
-// plain is who may sign in without TLS. Nothing leaves this machine by loopback.
-func (v values) plain(section string) string {
-	return strings.ToLower(v.text(section, "plain", PlainLoopback))
+// plain is who may sign in without TLS.
+func (v values) plain(section, fallback string) string {
+	return strings.ToLower(v.text(section, "plain", fallback))
 }
 
 // endpoint is nil when nothing is set and there is no fallback.

@@ -113,9 +113,6 @@ func (v values) ignored() []string {
 			all = append(all, what)
 		}
 	}
-	helper := v.text("client", "helper.furl", "")
-	add(helper != "" && helper != "None", "the helper of [client] helper.furl is not used yet; files are uploaded directly")
-	add(v.boolean("helper", "enabled", false), "the helper of [helper] is not offered yet")
 	e := v.expire()
 	add(e.Mode == "cutoff-date" && e.Override > 0, "[storage] expire.override_lease_duration has no effect with expire.mode = cutoff-date")
 	add(e.Mode == "age" && !e.Cutoff.IsZero(), "[storage] expire.cutoff_date has no effect with expire.mode = age")

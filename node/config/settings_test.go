@@ -44,7 +44,7 @@ func closedDoors(in func(string) string) config.Doors {
 	return config.Doors{
 		StagingDir: in("private/staging"),
 		SFTP:       config.SFTP{Port: config.Endpoint{Network: "tcp4", Port: 8022}, Accounts: own, PrivateKey: in("private/ssh_host_ed25519_key")},
-		FTP:        config.FTP{Port: &config.Endpoint{Network: "tcp4", Port: 8021}, Accounts: own, Plain: config.PlainLoopback},
+		FTP:        config.FTP{Port: &config.Endpoint{Network: "tcp4", Port: 8021}, Accounts: own, Plain: config.PlainNever},
 		WebDAV:     config.WebDAV{Accounts: own, Plain: config.PlainLoopback},
 		Login:      config.Login{Accounts: own, Plain: config.PlainLoopback},
 	}
