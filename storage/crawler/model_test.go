@@ -25,10 +25,10 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// seeds is how many histories are run: more with TAHOE_LONG=1.
+// seeds is how many histories are run: many with TAHOE_LONG=1.
 func seeds() uint64 {
 	if os.Getenv("TAHOE_LONG") != "" {
-		return 300
+		return 100
 	}
 	return 3
 }
