@@ -54,12 +54,16 @@ func (n *Node) openClient() error {
 		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
 	n.files = n.newFiles(broker, lease, convergence)
+	under, err := n.openUploads(lease)
+	if err != nil {
+		return err
+	}
 	inside, err := n.openTrees(broker, lease)
 	if err != nil {
 		return err
 	}
 	if n.settings.Web != nil {
-		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, inside.onWeb(n.helpersOnWeb(c))) }); err != nil {
+		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, withUploads(inside.onWeb(n.helpersOnWeb(c)), under)) }); err != nil {
 			return err
 		}
 	}

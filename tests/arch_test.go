@@ -25,6 +25,7 @@ var ladder = [][]string{
 	{"lafs", "lafs/helper"},
 	{"lafs/helper/rihelper"},
 	{"frontends/vfs/staging"},
+	{"frontends/web/uploads"},
 	{"frontends/vfs"},
 	{"frontends/web", "frontends/vfs/vfstest"},
 	{"frontends/doortest"},

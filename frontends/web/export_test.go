@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"tahoe/frontends/web/uploads"
 	"tahoe/lafs"
 	"tahoe/lafs/mutable"
 )
@@ -73,3 +74,17 @@ func (s *Server) HoldOperation(handle string) (release func()) {
 
 // AskOperation looks for an operation.
 func (s *Server) AskOperation(handle string) { s.operations.get(handle, poll{}) }
+
+// Uploads is the spool.
+func (s *Server) Uploads() *uploads.Spool { return s.c.Uploads }
+
+// MetadataOf and PublicMetadata are about Upload-Metadata.
+var (
+	MetadataOf     = metadataOf
+	PublicMetadata = publicMetadata
+)
+
+// MaxListeners listen to events at once, and Listeners is how many do.
+const MaxListeners = maxListeners
+
+func (s *Server) Listeners() int { return len(s.listeners.slots) }

@@ -31,6 +31,7 @@ var counted = map[string]struct{ files, bytes string }{
 type history struct {
 	clock reactor.Clock
 	since time.Time
+	bell  bell // is rung when something changes
 
 	mu       sync.Mutex
 	active   map[*transfer]bool
@@ -60,6 +61,7 @@ func (h *history) begin(kind string, c caps.Cap) *transfer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.active[t] = true
+	h.bell.ring()
 	return t
 }
 
@@ -95,6 +97,7 @@ func (t *transfer) change(f func()) {
 	t.h.mu.Lock()
 	defer t.h.mu.Unlock()
 	f()
+	t.h.bell.ring()
 }
 
 // name says what has come into being.
@@ -159,8 +162,20 @@ func (t *transfer) end(err error) {
 		h.counters[names.bytes] += float64(t.bytes)
 	}
 	delete(h.active, t)
+	h.bell.ring()
 	list := append(h.recent[t.op.Type], t)
 	h.recent[t.op.Type] = slices.Delete(list, 0, max(0, len(list)-kept[t.op.Type]))
+}
+
+// progress is how far an upload is on its way to the grid, from 0 to 1: half of it is finding its key. It is nil when nobody knows.
+func (h *history) progress(t *transfer) *float64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t == nil || t.op.ProgressHash == nil || t.op.ProgressPush == nil {
+		return nil
+	}
+	part := (*t.op.ProgressHash + *t.op.ProgressPush) / 2
+	return &part
 }
 
 // status is what there is now, the youngest first.

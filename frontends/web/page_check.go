@@ -121,6 +121,7 @@ func sharesByServer(r *lafs.CheckResult) []serverShares {
 
 // deepCheckData is the page about a deep check.
 type deepCheckData struct {
+	scripted
 	Title    string
 	State    string
 	Finished bool
@@ -133,7 +134,7 @@ type objectRow struct{ Path, Index, Summary string }
 // deepCheckPage is what a deep check has found. The operation's lock is held.
 func deepCheckPage(op *operation) deepCheckData {
 	d := op.checks
-	out := deepCheckData{Title: "All healthy", State: "good", Finished: op.finished}
+	out := deepCheckData{scripted: newScripted(), Title: "All healthy", State: "good", Finished: op.finished}
 	now := d.before
 	if d.repair {
 		now = d.after

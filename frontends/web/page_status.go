@@ -16,6 +16,29 @@ type statusData struct {
 	scripted
 	Title          string
 	Active, Recent []transferRow
+	Uploads        []uploadRow
+}
+
+// An uploadRow is an upload by tus for people.
+type uploadRow struct {
+	Size, State, Part, Kept string
+	Why                     string // it is not on the grid
+}
+
+// uploadWords say what the states of uploads by tus are to people.
+var uploadWords = map[string]string{
+	wapi.UploadReceiving: "waits for the rest of it",
+	wapi.UploadStoring:   "goes to the grid",
+	wapi.UploadFailed:    "is here and not on the grid; it is tried again",
+}
+
+func uploadRowOf(u wapi.Upload, now time.Time) uploadRow {
+	row := uploadRow{Size: "?", State: uploadWords[u.State], Kept: lasting(unixTime(u.Expires).Sub(now)), Why: u.Error}
+	if u.Size != nil {
+		row.Size = sizeText(uint64(*u.Size))
+		row.Part = fmt.Sprintf("%.3f", *part(u.Received, *u.Size))
+	}
+	return row
 }
 
 // A transferRow is a transfer for people.
@@ -41,6 +64,9 @@ func (s *Server) serveStatusPage(w *recorder, r *http.Request) error {
 	}
 	for _, op := range st.Recent {
 		d.Recent = append(d.Recent, transferRowOf(op))
+	}
+	for _, u := range s.uploadsUnderWay() {
+		d.Uploads = append(d.Uploads, uploadRowOf(u, s.c.Clock.Now()))
 	}
 	return s.servePage(w, r, "status.html", d)
 }

@@ -28,6 +28,8 @@ const (
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
+	kindUploads              // /uploads
+	kindUpload               // /uploads/ID
 	kindLogin                // /login
 	kindLogout               // /logout
 	kindAccount              // /account
@@ -79,6 +81,9 @@ func parseRoute(escaped string) route {
 	}
 	if first == "storage" {
 		return route{kind: kindStorage, shape: "/storage", rest: rest}
+	}
+	if first == "uploads" {
+		return uploadRoute(rest)
 	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
@@ -153,6 +158,14 @@ func operationRoute(rest string) route {
 		rt.names, rt.shape = []string{index}, rt.shape+"/[index]"
 	}
 	return rt
+}
+
+// uploadRoute keeps the ID, which is a secret, out of the shape.
+func uploadRoute(rest string) route {
+	if id := strings.Trim(rest, "/"); id != "" {
+		return route{kind: kindUpload, shape: "/uploads/[id]", rest: id}
+	}
+	return route{kind: kindUploads, shape: "/uploads"}
 }
 
 func staticRoute(rest string) route {
@@ -236,4 +249,4 @@ func queryText(r *http.Request) string {
 // words are the values of t= that the web API has.
 var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
-	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share`)
+	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share events`)

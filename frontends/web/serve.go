@@ -19,6 +19,8 @@ func (s *Server) Service(ln net.Listener) reactor.Service {
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, ready func()) error {
 	defer s.Close()
+	defer context.AfterFunc(ctx, s.listeners.close)()
+	s.keepStoring()
 	err := serve.HTTP(ctx, ready, ln, s, slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn))
 	s.active.drain()
 	if err != nil {

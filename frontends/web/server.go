@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tahoe/frontends/serve"
+	"tahoe/frontends/web/uploads"
 	"tahoe/frontends/web/wapi"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
@@ -51,6 +52,8 @@ type Config struct {
 	Helped func() bool
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
+	// Uploads keeps uploads that can go on after a break; nil: there are none of that kind.
+	Uploads *uploads.Spool
 	// Home lets people sign in, and serves their files; nil: nobody can.
 	Home *HomeConfig
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
@@ -78,6 +81,8 @@ type Server struct {
 	history    *history
 	operations *operations
 	readings   readings
+	storings   *storings
+	listeners  *listeners
 }
 
 // New makes a server of the files in store and of the grid that they are on.
@@ -94,6 +99,7 @@ func New(store Store, grid Grid, c Config) *Server {
 	if c.Introducers == nil {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
+	h := newHistory(c.Clock)
 	s := &Server{
 		store:  store,
 		grid:   grid,
@@ -103,8 +109,10 @@ func New(store Store, grid Grid, c Config) *Server {
 		origin: http.NewCrossOriginProtection(),
 		hosts:  hostSet(c.Hosts),
 
-		history:    newHistory(c.Clock),
+		history:    h,
 		operations: newOperations(c.Clock),
+		storings:   newStorings(&h.bell),
+		listeners:  newListeners(),
 	}
 	if c.Home != nil {
 		s.home = newHome(*c.Home, c.Clock, c.Log)
@@ -112,9 +120,10 @@ func New(store Store, grid Grid, c Config) *Server {
 	return s
 }
 
-// Close ends the slow operations that go on between requests, and signs everybody out. A Service does so by itself.
+// Close ends what goes on between requests, slow operations and uploads on their way to the grid, and signs everybody out. A Service does so by itself.
 func (s *Server) Close() {
 	s.operations.close()
+	s.storings.close()
 	if s.home != nil {
 		s.home.sessions.Close()
 	}
@@ -152,7 +161,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // takesBody says whether the body of a request may be of use.
 func takesBody(r *http.Request) bool {
-	return r.Method == http.MethodPut || r.Method == http.MethodPost
+	return r.Method == http.MethodPut || r.Method == http.MethodPost || r.Method == http.MethodPatch
 }
 
 func (s *Server) answer(w *recorder, r *http.Request, rt route) (err error) {
@@ -200,6 +209,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.pages.serveAsset(w, r, rt.rest)
 	case kindHealth:
 		return serveHealth(w, r)
+	case kindUploads, kindUpload:
+		return s.serveUploads(w, r, rt)
 	case kindLogin, kindLogout, kindAccount, kindHome:
 		return s.serveAccounts(w, r, rt)
 	}

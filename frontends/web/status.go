@@ -22,6 +22,8 @@ func (s *Server) serveStatus(w *recorder, r *http.Request, rt route) error {
 	switch t := r.URL.Query().Get("t"); strings.ToLower(t) {
 	case "json":
 		return s.writeJSON(w, r, "application/json", s.statusAnswer())
+	case "events":
+		return s.writeEvents(w, r, eventSource{"status", &s.history.bell, func() (any, bool) { return s.statusAnswer(), false }})
 	case "", "html":
 		return s.serveStatusPage(w, r)
 	default:

@@ -46,6 +46,7 @@ func unixTime(seconds float64) time.Time { return time.UnixMicro(int64(seconds *
 // statusAnswer is what the node does and has done, and what waits.
 func (s *Server) statusAnswer() wapi.Status {
 	answer := s.history.status()
+	answer.Uploads = s.uploadsUnderWay()
 	if s.c.Waiting != nil {
 		w := s.c.Waiting()
 		answer.Waiting = &w

@@ -21,6 +21,7 @@ import (
 type desk struct {
 	*chrome
 	t    *testing.T
+	grid *gridtest.Grid
 	base string
 	root string // address of the directory
 	cap  string
@@ -41,7 +42,7 @@ func newDeskWith(t *testing.T, c gridtest.Config) (*desk, *gridtest.Grid) {
 		t.Skip("no Chromium on this machine: install it, or name it in TAHOE_BROWSER")
 	}
 	g := gridtest.New(t, c)
-	d := &desk{t: t, base: strings.TrimSuffix(g.URL(), "/")}
+	d := &desk{t: t, grid: g, base: strings.TrimSuffix(g.URL(), "/")}
 	d.cap = d.put("/uri?t=mkdir", "")
 	d.root = d.base + "/uri/" + url.QueryEscape(d.cap) + "/"
 	d.chrome = startChrome(t)

@@ -186,6 +186,7 @@ const (
 type Status struct {
 	Active  []Operation `json:"active"`
 	Recent  []Operation `json:"recent"`
+	Uploads []Upload    `json:"uploads,omitempty"` // by tus, that are not stored yet, the oldest first
 	Waiting *Waiting    `json:"waiting,omitempty"` // there is none when the node takes in nobody by SFTP, FTP or WebDAV
 }
 
