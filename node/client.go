@@ -63,7 +63,9 @@ func (n *Node) openClient() error {
 		return err
 	}
 	if n.settings.Web != nil {
-		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, withUploads(inside.onWeb(n.helpersOnWeb(c)), under)) }); err != nil {
+		if err := n.openWeb(func(c web.Config) *web.Server {
+			return web.New(n.files, broker, withUploads(inside.onWeb(n.helpersOnWeb(c)), under))
+		}); err != nil {
 			return err
 		}
 	}
