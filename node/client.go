@@ -65,7 +65,9 @@ func (n *Node) openClient() error {
 		return err
 	}
 	if n.settings.Web != nil {
-		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, withUploads(inside.onWeb(n.helpersOnWeb(c)), under)) }); err != nil {
+		if err := n.openWeb(func(c web.Config) *web.Server {
+			return web.New(n.files, broker, withUploads(inside.onWeb(n.helpersOnWeb(c)), under))
+		}); err != nil {
 			return err
 		}
 	}
@@ -162,7 +164,12 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 		}
 	}
 	c := n.settings.Client
+	var shares web.StorageNode // of no type, when there is none
+	if n.shares != nil {
+		shares = n.shares
+	}
 	server := make(web.Config{
+		Storage:  shares,
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),
 		Encoding:  web.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total},
 		StaticDir: n.settings.WebStatic, TempDir: n.settings.TempDir, Log: n.log, Clock: n.shared.Clock, Introducers: n.introducerStatuses,

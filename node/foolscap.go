@@ -46,7 +46,7 @@ func (n *Node) storagePort(l net.Listener, handler http.Handler) reactor.Service
 	})
 }
 
-// offerFoolscap makes shares reachable by the storage FURL.
-func (n *Node) offerFoolscap(shares storage.Server) {
-	n.openTub().Register(n.storage.Swiss.Reveal(), ristorage.NewServer(shares))
+// offerFoolscap makes shares reachable by the FURL of an address.
+func (n *Node) offerFoolscap(address basedir.Storage, shares storage.Server) {
+	n.openTub().Register(address.Swiss.Reveal(), ristorage.NewServer(shares))
 }

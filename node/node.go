@@ -41,6 +41,7 @@ type Node struct {
 	token    func() string   // of private/api_auth_token, behind a function, which nothing prints; nil: there is none
 	seed     string          // of its place in the permuted order, if it has storage
 	storage  basedir.Storage // where its storage is, if it has any
+	shares   *shares         // nil: it has none
 	hints    []config.Hint   // where its Tub is reached; nil: it does not listen yet
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise

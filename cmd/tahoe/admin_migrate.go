@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tahoe/cmd/tahoe/internal/crawlerstate"
+	"tahoe/internal/crawlerstate"
 )
 
 func migrateCrawlerCommand(e *Env) *cobra.Command {

@@ -35,7 +35,7 @@ func TestMigrateCrawler(t *testing.T) {
 	if err := os.MkdirAll(storage, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	pickle, err := os.ReadFile("internal/crawlerstate/testdata/bucket_counter.state.2")
+	pickle, err := os.ReadFile("../../internal/crawlerstate/testdata/bucket_counter.state.2")
 	if err != nil {
 		t.Fatal(err)
 	}

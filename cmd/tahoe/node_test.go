@@ -125,7 +125,7 @@ func TestBadInput(t *testing.T) {
 		{"not a node", []string{"run", "."}, nil, codeFailure, "is not a node directory, since it holds no tahoe-client.tac"},
 		{"no directory", []string{"run", "nowhere"}, nil, codeFailure, "does not exist, so it is not a node directory"},
 		{"default directory", []string{"run"}, nil, codeFailure, ".tahoe does not exist, so it is not a node directory"},
-		{"unknown key", []string{"run", "n"}, setting("storage", "sizelimit", "1"), codeFailure, "[storage] sizelimit is not a setting that this program knows; it was replaced by reserved_space; write that"},
+		{"unknown key", []string{"run", "n"}, setting("storage", "sizelimit", "1"), codeFailure, "[storage] sizelimit is not a setting that this program knows; it was replaced by reserved_space, which says what is left free, and limit"},
 		{"reserved_space", []string{"run", "n"}, setting("storage", "reserved_space", "lots"), codeFailure, `[storage] reserved_space is "lots", which is not a size; write digits and a unit, such as 500M or 10GiB`},
 		{"needed", []string{"run", "n"}, setting("client", "shares.needed", "11"), codeFailure, "[client] shares.needed is 11, which is more than shares.total = 10"},
 		{"total", []string{"run", "n"}, setting("client", "shares.total", "257"), codeFailure, "[client] shares.total is 257, but must be from 1 to 256"},

@@ -38,7 +38,7 @@ func (s *Server) serveHelper(w *recorder, r *http.Request, rt route) error {
 
 // statistics are those of the web port and of the helper.
 func (s *Server) statistics() wapi.Statistics {
-	all := s.history.statistics()
+	all := s.withStorage(s.history.statistics())
 	if s.c.Helper == nil {
 		return all
 	}

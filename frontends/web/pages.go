@@ -45,6 +45,7 @@ type welcomeData struct {
 	Servers                   []serverRow
 	Introducers               []introducerRow
 	Waiting                   *waitingData
+	Storage                   bool   // the node has a storage server
 	Login                     bool   // people can sign in
 	Base                      string // address of this node, as its visitor typed it
 	Helper                    bool   // the node has an upload helper
@@ -71,6 +72,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 		Encoding: s.c.Encoding,
 		Outlook:  outlookOf(all, s.c.Encoding),
 		Base:     baseOf(r),
+		Storage:  s.c.Storage != nil,
 		Login:    s.home != nil,
 	}
 	now := s.c.Clock.Now()

@@ -23,6 +23,7 @@ const (
 	kindOperation            // /operations/HANDLE
 	kindStatus               // /status
 	kindStatistics           // /statistics
+	kindStorage              // /storage
 	kindHelper               // /helper_status
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
@@ -90,6 +91,9 @@ func parseRoute(escaped string) route {
 	}
 	if kind, ok := ofAccounts[first]; ok && !below {
 		return route{kind: kind, shape: "/" + first}
+	}
+	if first == "storage" {
+		return route{kind: kindStorage, shape: "/storage", rest: rest}
 	}
 	if first == "uploads" {
 		return uploadRoute(rest)

@@ -46,6 +46,8 @@ type Config struct {
 	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
 	Waiting func() wapi.Waiting
 	Private *Private // what only who shows the node's token may see; nil: nothing
+	// Storage tells of the storage of the node; nil: it has none.
+	Storage StorageNode
 	// Helper is the node's upload helper, which others use; nil: it has none.
 	Helper Helper
 	// Helped tells whether the upload helper that the node uses is connected; nil: it uses none.
@@ -211,6 +213,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveStatus(w, r, rt)
 	case kindStatistics:
 		return s.serveStatistics(w, r, rt)
+	case kindStorage:
+		return s.serveStorage(w, r, rt)
 	case kindHelper:
 		return s.serveHelper(w, r, rt)
 	case kindStatic:

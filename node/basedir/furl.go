@@ -30,7 +30,12 @@ func (s Storage) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "storage at
 // StorageAddress returns the node's storage address at these locations. Its secret is that of private/storage.furl, which is
 // written anew with the locations of now.
 func (d Dir) StorageAddress(i Identity, hints []config.Hint) (Storage, error) {
-	swiss, err := d.swissnum(storageFURL, i)
+	return d.storageAddress(storageFURL, i, hints)
+}
+
+// storageAddress is an address whose secret is that of a file in private.
+func (d Dir) storageAddress(file string, i Identity, hints []config.Hint) (Storage, error) {
+	swiss, err := d.swissnum(file, i)
 	if err != nil {
 		return Storage{}, err
 	}
@@ -46,7 +51,7 @@ func (d Dir) StorageAddress(i Identity, hints []config.Hint) (Storage, error) {
 		s.NURLs = append(s.NURLs, n)
 	}
 	s.FURL = furlOf(i, hints, swiss)
-	return s, WriteNote(d.Private(storageFURL), []byte(s.FURL+"\n"), 0o600)
+	return s, WriteNote(d.Private(file), []byte(s.FURL+"\n"), 0o600)
 }
 
 // furlOf is the FURL of an object of the node at these locations.

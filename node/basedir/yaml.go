@@ -90,12 +90,14 @@ const forClientsText = `# Clients reach the storage of this node by this entry. 
 `
 
 // WriteForClients writes private/storage-for-clients.yaml, unless it says the same already.
-func (d Dir) WriteForClients(s Static) error {
+func (d Dir) WriteForClients(s Static) error { return d.writeForClients(ForClients, s) }
+
+func (d Dir) writeForClients(name string, s Static) error {
 	b, err := serversYAML(s)
 	if err != nil {
 		return err
 	}
-	return WriteNote(d.Private(ForClients), append([]byte(forClientsText), b...), 0o600)
+	return WriteNote(d.Private(name), append([]byte(forClientsText), b...), 0o600)
 }
 
 // serversYAML is the text of a servers.yaml.

@@ -113,8 +113,9 @@ func (v values) ignored() []string {
 			all = append(all, what)
 		}
 	}
-	add(v.boolean("storage", "expire.enabled", false), "leases are not expired yet; every share is kept")
-	add(!v.boolean("storage", "anonymous", true), "[storage] anonymous is false, so nobody can reach this node's storage")
+	e := v.expire()
+	add(e.Mode == "cutoff-date" && e.Override > 0, "[storage] expire.override_lease_duration has no effect with expire.mode = cutoff-date")
+	add(e.Mode == "age" && !e.Cutoff.IsZero(), "[storage] expire.cutoff_date has no effect with expire.mode = age")
 	add(v.boolean("tor", "onion", false) || v.boolean("tor", "launch", false), "Tor is not supported yet")
 	add(v.boolean("i2p", "dest", false) || v.boolean("i2p", "launch", false), "I2P is not supported yet")
 	return all

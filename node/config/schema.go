@@ -66,7 +66,7 @@ func endpointOrNone(s string) error {
 }
 
 // known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [login], [doors], in [sftpd]
-// accounts.url and connections, and in [node] those of uploads.
+// accounts.url and connections, in [storage] limit and readonly.mutable, and in [node] those of uploads.
 func known() map[string][]key {
 	return map[string][]key{
 		"node": {
@@ -92,7 +92,7 @@ func known() map[string][]key {
 			{"enabled", boolean}, {"anonymous", boolean}, {"readonly", boolean}, {"reserved_space", size}, {"storage_dir", text},
 			{"debug_discard", boolean}, {"expire.enabled", boolean}, {"expire.mode", oneOf("age", "cutoff-date")},
 			{"expire.override_lease_duration", duration}, {"expire.cutoff_date", date}, {"expire.immutable", boolean},
-			{"expire.mutable", boolean}, {"plugins", text}, {"grid_management", boolean}, {"force_foolscap", boolean},
+			{"expire.mutable", boolean}, {"limit", size}, {"readonly.mutable", boolean}, {"plugins", text}, {"grid_management", boolean}, {"force_foolscap", boolean},
 		},
 		"helper": {{"enabled", boolean}},
 		"sftpd": {
@@ -133,7 +133,7 @@ func gone(name string) string {
 	case "[node] advertised_ip_addresses":
 		return "it is called tub.location; write that"
 	case "[storage] sizelimit":
-		return "it was replaced by reserved_space; write that"
+		return "it was replaced by reserved_space, which says what is left free, and limit, which says what shares may take; write one of them"
 	}
 	return ""
 }

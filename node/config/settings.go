@@ -48,7 +48,9 @@ type Storage struct {
 	Anonymous bool
 	ReadOnly  bool
 	Discard   bool
+	Frozen    bool // mutable shares neither come nor change
 	Reserved  int64
+	Limit     int64 // bytes of shares; 0 is without limit
 	Dir       string
 	Expire    Expire
 
@@ -182,12 +184,15 @@ func (v values) client() Client {
 
 func (v values) storage() Storage {
 	reserved, _ := ParseSize(v.text("storage", "reserved_space", ""))
+	limit, _ := ParseSize(v.text("storage", "limit", ""))
 	return Storage{
 		Enabled:   v.boolean("storage", "enabled", true),
 		Anonymous: v.boolean("storage", "anonymous", true),
 		ReadOnly:  v.boolean("storage", "readonly", false),
 		Discard:   v.boolean("storage", "debug_discard", false),
+		Frozen:    v.boolean("storage", "readonly.mutable", false),
 		Reserved:  reserved,
+		Limit:     limit,
 		Dir:       v.path("storage", "storage_dir", "storage"),
 		Expire:    v.expire(),
 

@@ -213,7 +213,7 @@ anything = goes
 	if want := []config.Endpoint{{"tcp4", "", 12345}, {"tcp6", "::1", 12346}}; !cmp.Equal(got.Tub.Listen, want) {
 		t.Errorf("listens at %v, want %v", got.Tub.Listen, want)
 	}
-	if len(got.Ignored) != 1 || !strings.Contains(got.Ignored[0], "leases are not expired yet") {
+	if len(got.Ignored) != 1 || !strings.Contains(got.Ignored[0], "expire.override_lease_duration has no effect") {
 		t.Errorf("ignored: %q", got.Ignored)
 	}
 }

@@ -60,6 +60,8 @@ type Config struct {
 	Application   string   // name and version of the program; "tahoe" when empty
 	ReservedSpace uint64   // bytes of the file system that are left free
 	ReadOnly      bool     // no new immutable shares; mutable ones may still change, and leases be added
+	Frozen        bool     // mutable shares neither come nor change
+	Ledger        Ledger   // keeps account, and sets limits; nil: nobody does
 	MaxWriters    int      // shares being uploaded at once; 0 is half as many as the process may have files open, and at most 65536
 	Discard       bool     // throw the data of immutable shares away, for measuring: they read as zero bytes
 	Log           *slog.Logger
@@ -84,6 +86,8 @@ type Server struct {
 	mu        sync.Mutex
 	writers   map[key]*writer
 	allocated uint64 // bytes of open writers
+
+	allocatedBy map[string]uint64 // of them, by clients
 }
 
 var _ storage.Server = (*Server)(nil)
@@ -110,7 +114,10 @@ func Open(c Config) (*Server, error) {
 		advice:  filepath.Join(c.Dir, "corruption-advisories"),
 		locks:   newLocks(),
 		writers: map[key]*writer{},
-		large:   make(chan struct{}, largeBuffers),
+
+		allocatedBy: map[string]uint64{},
+
+		large: make(chan struct{}, largeBuffers),
 	}
 	s.incoming = filepath.Join(s.shares, "incoming")
 	if s.log == nil {
@@ -118,6 +125,9 @@ func Open(c Config) (*Server, error) {
 	}
 	if s.cfg.Free == nil {
 		s.cfg.Free = freeSpace
+	}
+	if s.cfg.Ledger == nil {
+		s.cfg.Ledger = noLedger{}
 	}
 	s.cfg.Application = cmp.Or(s.cfg.Application, "tahoe")
 	s.cfg.MaxWriters = cmp.Or(s.cfg.MaxWriters, int(min(descriptors()/2, 1<<16)))

@@ -41,6 +41,7 @@ type handle struct {
 	file      *durable.File
 	immutable share.Immutable
 	mutable   share.Mutable
+	before    int64 // the length of the file when it was opened
 }
 
 func (h *handle) close() { _ = h.file.Close() }
@@ -110,7 +111,7 @@ func parseSized(file shareFile, size int64) (*handle, error) {
 		}
 		return nil, err
 	}
-	h := &handle{}
+	h := &handle{before: size}
 	if share.IsMutable(head[:n]) {
 		h.kind = storage.KindMutable
 		h.mutable, err = share.ReadMutable(file, size)

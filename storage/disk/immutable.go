@@ -17,6 +17,10 @@ import (
 
 // Allocate makes room for immutable shares, and renews the leases of those that are held.
 func (s *Server) Allocate(ctx context.Context, i storage.Index, a storage.Allocation) (storage.Allocated, error) {
+	return s.allocate(ctx, i, a, s.own())
+}
+
+func (s *Server) allocate(ctx context.Context, i storage.Index, a storage.Allocation, g Grant) (storage.Allocated, error) {
 	if a.Size < 0 || a.Size > maxImmutable {
 		return storage.Allocated{}, fmt.Errorf("allocation of %d bytes: %w", a.Size, storage.ErrMalformed)
 	}
@@ -40,7 +44,7 @@ func (s *Server) Allocate(ctx context.Context, i storage.Index, a storage.Alloca
 		if slices.Contains(taken, n) {
 			continue
 		}
-		w, err := s.newWriter(key{i, n}, a.Size, a.Lease, free)
+		w, err := s.newWriter(key{i, n}, a, g, free)
 		if err != nil {
 			s.abortAll(ctx, out.Writers)
 			return storage.Allocated{}, fmt.Errorf("allocate share %d of %s: %w", n, i.Abbrev(), err)
@@ -84,12 +88,12 @@ func (s *Server) abortAll(ctx context.Context, writers map[storage.ShareNum]stor
 
 // newWriter opens a share for writing. It returns nil when there is no room, or another upload is writing it. The
 // caller holds the lock of the index.
-func (s *Server) newWriter(k key, size int64, l storage.LeaseSecrets, free uint64) (*writer, error) {
-	c := share.NewImmutable(size)
+func (s *Server) newWriter(k key, a storage.Allocation, g Grant, free uint64) (*writer, error) {
+	c := share.NewImmutable(a.Size)
 	w := &writer{
-		s: s, key: k, size: size,
+		s: s, key: k, size: a.Size, grant: g,
 		incoming: s.incomingPath(k),
-		lease:    c.Encode(share.NewLease(c.Version, ownerUploader, l, s.cfg.Now().Add(share.LeaseDuration), [20]byte{})),
+		lease:    c.Encode(share.NewLease(c.Version, ownerUploader, a.Lease, s.cfg.Now().Add(share.LeaseDuration), [20]byte{})),
 		busy:     make(chan struct{}, 1),
 	}
 	w.touch()

@@ -55,14 +55,23 @@ func (s *Server) lease(h *handle, l storage.LeaseSecrets, owner uint32) error {
 		if err != nil {
 			return err
 		}
-		return s.patch(h, patches)
+		return s.leased(h, s.patch(h, patches))
 	}
 	lease := share.NewLease(h.immutable.Version, owner, l, expires, [20]byte{})
 	patches, err := h.immutable.PlanLease(h.file, lease, l)
 	if err != nil || len(patches) < 2 {
-		return errors.Join(err, s.patch(h, patches))
+		return s.leased(h, errors.Join(err, s.patch(h, patches)))
 	}
-	return s.withNote(h, func() error { return s.patch(h, patches) })
+	return s.leased(h, s.withNote(h, func() error { return s.patch(h, patches) }))
+}
+
+// leased tells of a lease that was added or renewed, unless there was an error.
+func (s *Server) leased(h *handle, err error) error {
+	if err != nil {
+		return err
+	}
+	s.changed(share.Change{Index: h.key.index, Share: h.key.share, Kind: h.kind, Bytes: h.size() - h.before})
+	return nil
 }
 
 // patch changes the leases of h in place. Each patch but the last is synced before the next, as share.Patch demands.

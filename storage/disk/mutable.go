@@ -126,6 +126,13 @@ func (h *handle) read(v storage.Span) ([]byte, error) {
 // TestAndWrite changes a slot. Each of its shares changes wholly or not at all, whatever happens; the comment of the
 // package says what holds for several of them.
 func (s *Server) TestAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite) (storage.SlotResult, error) {
+	return s.testAndWrite(ctx, i, w, s.own())
+}
+
+func (s *Server) testAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite, g Grant) (storage.SlotResult, error) {
+	if g.Frozen && len(w.Shares) > 0 {
+		return storage.SlotResult{}, frozen(i)
+	}
 	if err := checkSlotWrite(w); err != nil {
 		return storage.SlotResult{}, err
 	}
@@ -152,7 +159,7 @@ func (s *Server) TestAndWrite(ctx context.Context, i storage.Index, w storage.Sl
 	if err != nil || !hold {
 		return storage.SlotResult{Data: data}, err
 	}
-	if err := s.change(ctx, i, open, w); err != nil {
+	if err := s.change(ctx, i, open, w, g); err != nil {
 		return storage.SlotResult{}, fmt.Errorf("change slot of %s: %w", i.Abbrev(), full(err))
 	}
 	return storage.SlotResult{Wrote: true, Data: data}, nil
@@ -211,8 +218,8 @@ func (o slot) test(shares map[storage.ShareNum]storage.ShareWrite) (bool, error)
 func deletes(w storage.ShareWrite) bool { return w.NewLength != nil && *w.NewLength == 0 }
 
 // change makes the writes of w. It prepares all new files, then puts them in place.
-func (s *Server) change(ctx context.Context, i storage.Index, open slot, w storage.SlotWrite) (err error) {
-	c := slotChange{s: s, index: i, open: open, w: w, temps: map[storage.ShareNum]string{}}
+func (s *Server) change(ctx context.Context, i storage.Index, open slot, w storage.SlotWrite, g Grant) (err error) {
+	c := slotChange{s: s, index: i, open: open, w: w, grant: g, temps: map[storage.ShareNum]string{}, sizes: map[storage.ShareNum]int64{}}
 	defer func() { err = errors.Join(err, c.discard()) }()
 	if err := c.prepare(ctx); err != nil {
 		return err

@@ -20,7 +20,10 @@ type slotChange struct {
 	index storage.Index
 	open  slot // the shares before
 	w     storage.SlotWrite
+	grant Grant
 	temps map[storage.ShareNum]string // the new files that are not in place yet
+	sizes map[storage.ShareNum]int64  // how long they are
+	added uint64                      // by which they are longer than the old ones
 }
 
 // prepare writes the new files, and syncs them. Nothing that anybody sees changes.
@@ -67,6 +70,7 @@ func (c *slotChange) prepareShare(n storage.ShareNum) error {
 	}
 	if err == nil {
 		err = file.Sync()
+		c.sizes[n] = e.FileSize()
 	}
 	return errors.Join(err, file.Close())
 }
@@ -96,8 +100,15 @@ func (c *slotChange) checkRoom(old *handle, w storage.ShareWrite) error {
 	for _, v := range w.Writes {
 		after = max(after, v.Offset+v.Data.Size())
 	}
-	if free := c.s.Free(); free != math.MaxUint64 && after > now && uint64(after-now) > free {
+	if after <= now {
+		return nil
+	}
+	more := uint64(after - now)
+	if free := c.s.Free(); free != math.MaxUint64 && more > free {
 		return storage.ErrNoSpace
+	}
+	if c.added += more; c.added > c.s.quota(c.grant.Client) {
+		return fmt.Errorf("the client has used up what it may store: %w", storage.ErrNoSpace)
 	}
 	return nil
 }
@@ -136,11 +147,13 @@ func (c *slotChange) commit() error {
 				return err
 			}
 			delete(c.temps, n)
+			c.tell(n, c.sizes[n])
 			changed = true
 		} else if c.open[n] != nil {
 			if err := c.s.fs.Remove(path); err != nil {
 				return err
 			}
+			c.tell(n, 0)
 			changed = true
 		}
 	}
@@ -151,6 +164,22 @@ func (c *slotChange) commit() error {
 		return err
 	}
 	return c.removeEmpty(dir)
+}
+
+// tell tells the ledger of a share that has a new file of size bytes, or none.
+func (c *slotChange) tell(n storage.ShareNum, size int64) {
+	change := share.Change{Index: c.index, Share: n, Kind: storage.KindMutable, Client: c.grant.Client, Bytes: size}
+	old := c.open[n]
+	if old != nil {
+		change.Bytes -= old.before
+	}
+	switch {
+	case old == nil:
+		change.Shares = 1
+	case size == 0:
+		change.Shares = -1
+	}
+	c.s.changed(change)
 }
 
 // removeEmpty removes the directory of a slot that has no share left. It need not be durable: an empty directory is no

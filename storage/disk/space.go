@@ -12,24 +12,32 @@ import (
 
 // Version says how much room is left.
 func (s *Server) Version(ctx context.Context) (storage.Version, error) {
+	return s.version(ctx, s.own())
+}
+
+func (s *Server) version(ctx context.Context, g Grant) (storage.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return storage.Version{}, err
 	}
-	room := s.available()
+	room := s.available(g)
+	mutable := uint64(share.MaxMutable)
+	if g.Frozen {
+		mutable = 0
+	}
 	return storage.Version{
 		Application:       s.cfg.Application,
 		MaxImmutableShare: room,
-		MaxMutableShare:   share.MaxMutable,
+		MaxMutableShare:   mutable,
 		Available:         room,
 	}, nil
 }
 
-// available is the room for new immutable shares.
-func (s *Server) available() uint64 {
-	if s.cfg.ReadOnly {
+// available is the room for new immutable shares of a client.
+func (s *Server) available(g Grant) uint64 {
+	if g.ReadOnly {
 		return 0
 	}
-	return s.unreserved()
+	return min(s.unreserved(), s.quota(g.Client))
 }
 
 // unreserved is the free space that is neither reserved nor promised to open writers. What a writer has written so far
@@ -75,14 +83,18 @@ func less(a, b uint64) uint64 { return a - min(a, b) }
 func (s *Server) reserve(w *writer, free uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.writers[w.key] != nil || s.cfg.ReadOnly || len(s.writers) >= s.cfg.MaxWriters {
+	if s.writers[w.key] != nil || w.grant.ReadOnly || len(s.writers) >= s.cfg.MaxWriters {
 		return false
 	}
 	if free != math.MaxUint64 && uint64(w.size) > less(less(free, s.cfg.ReservedSpace), s.allocated) {
 		return false
 	}
+	if uint64(w.size) > s.left(w.grant.Client) {
+		return false
+	}
 	s.writers[w.key] = w
 	s.allocated += uint64(w.size)
+	s.allocatedBy[w.grant.Client] += uint64(w.size)
 	return true
 }
 
@@ -93,6 +105,9 @@ func (s *Server) release(w *writer) {
 	if s.writers[w.key] == w {
 		delete(s.writers, w.key)
 		s.allocated -= uint64(w.size)
+		if s.allocatedBy[w.grant.Client] -= uint64(w.size); s.allocatedBy[w.grant.Client] == 0 {
+			delete(s.allocatedBy, w.grant.Client)
+		}
 	}
 }
 

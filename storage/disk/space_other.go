@@ -10,3 +10,5 @@ import (
 func freeSpace(string) (uint64, error) { return 0, errors.ErrUnsupported }
 
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) }
+
+func diskSize(string) (total, free uint64, err error) { return 0, 0, errors.ErrUnsupported }

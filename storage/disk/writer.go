@@ -32,6 +32,7 @@ const flushEvery = 4 << 20
 type writer struct {
 	s        *Server
 	key      key
+	grant    Grant
 	size     int64
 	incoming string
 	lease    []byte
@@ -288,6 +289,10 @@ func (w *writer) rename(ctx context.Context) error {
 		return err
 	}
 	w.renamed = true
+	w.s.changed(share.Change{
+		Index: w.key.index, Share: w.key.share, Kind: storage.KindImmutable, Client: w.grant.Client,
+		Shares: 1, Bytes: share.ImmutableHeaderSize + w.size + int64(len(w.lease)),
+	})
 	_ = w.s.fs.Remove(filepath.Dir(w.incoming)) // fails while other shares of the index are written
 	return nil
 }

@@ -182,25 +182,12 @@ func TestFolderLong(t *testing.T) {
 	p.shoot("folder")
 	p.visit(d.root + "tree/part%205/")
 	p.wait(`document.querySelectorAll('#files li').length === 50`)
-	d.post("/uri/" + d.cap + "?t=start-deep-check&verify=true&ophandle=all")
+	d.post("/uri/" + d.cap + "?t=start-deep-check&verify=true&ophandle=all", "")
 	p.visit(d.base + "/operations/all")
 	p.eval(`window.same = true`)
 	p.wait(`same && !document.querySelector('form') && document.querySelector('main').textContent.includes('308')`)
 	p.shoot("deep-check")
 	if log := d.console(); len(log) > 0 {
 		t.Errorf("errors on the console: %v", log)
-	}
-}
-
-// post sends an empty form.
-func (d *desk) post(target string) {
-	d.t.Helper()
-	resp, err := http.PostForm(d.base+target, nil)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		d.t.Fatalf("POST: %d", resp.StatusCode)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"tahoe/cmd/tahoe/internal/pickle"
+	"tahoe/internal/pickle"
 )
 
 // show is a value in a text like Python's.

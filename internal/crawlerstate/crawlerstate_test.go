@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"tahoe/cmd/tahoe/internal/crawlerstate"
-	"tahoe/cmd/tahoe/internal/pickle"
+	"tahoe/internal/crawlerstate"
+	"tahoe/internal/pickle"
 )
 
 const protocols = 6

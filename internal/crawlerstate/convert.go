@@ -5,7 +5,7 @@ import (
 	"math/big"
 	"strconv"
 
-	"tahoe/cmd/tahoe/internal/pickle"
+	"tahoe/internal/pickle"
 	"tahoe/internal/pyjson"
 )
 

@@ -13,8 +13,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"tahoe/cmd/tahoe/internal/pickle"
 	"tahoe/internal/durable"
+	"tahoe/internal/pickle"
 	"tahoe/internal/pyjson"
 )
 
