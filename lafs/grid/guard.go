@@ -109,6 +109,7 @@ func (g *guard) Version(ctx context.Context) (v storage.Version, err error) {
 }
 
 func (g *guard) Allocate(ctx context.Context, i storage.Index, a storage.Allocation) (out storage.Allocated, err error) {
+	paceOf(ctx).note(0, 0)
 	err = g.call(ctx, "allocate shares", func(s storage.Server) error {
 		out, err = s.Allocate(ctx, i, a)
 		return err
@@ -125,6 +126,7 @@ func (g *guard) Allocate(ctx context.Context, i storage.Index, a storage.Allocat
 }
 
 func (g *guard) Buckets(ctx context.Context, i storage.Index) (out map[storage.ShareNum]storage.Reader, err error) {
+	paceOf(ctx).note(0, 0)
 	err = g.call(ctx, "list shares", func(s storage.Server) error {
 		out, err = s.Buckets(ctx, i)
 		return err
@@ -152,10 +154,12 @@ func (g *guard) ReadSlot(ctx context.Context, i storage.Index, shares []storage.
 		out, err = s.ReadSlot(ctx, i, shares, spans)
 		return err
 	})
+	paceOf(ctx).note(0, valuesSize(out))
 	return out, err
 }
 
 func (g *guard) TestAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite) (out storage.SlotResult, err error) {
+	paceOf(ctx).note(writesSize(w), 0)
 	err = g.call(ctx, "write mutable shares", func(s storage.Server) error {
 		out, err = s.TestAndWrite(ctx, i, w)
 		return err
@@ -164,6 +168,7 @@ func (g *guard) TestAndWrite(ctx context.Context, i storage.Index, w storage.Slo
 }
 
 func (g *guard) AddLease(ctx context.Context, i storage.Index, l storage.LeaseSecrets) error {
+	paceOf(ctx).note(0, 0)
 	return g.call(ctx, "add lease", func(s storage.Server) error { return s.AddLease(ctx, i, l) })
 }
 

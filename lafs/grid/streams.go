@@ -15,7 +15,7 @@ type writer struct {
 
 func (w *writer) Write(ctx context.Context, s storage.Span, r io.Reader) (missing []storage.Span, err error) {
 	err = w.g.during(ctx, "write share", func() error {
-		missing, err = w.w.Write(ctx, s, source(r))
+		missing, err = w.w.Write(ctx, s, paceOf(ctx).sent(ctx, s, source(r)))
 		return err
 	})
 	return missing, err
@@ -69,7 +69,9 @@ func (r *reader) Read(ctx context.Context, s storage.Span) (out io.ReadCloser, e
 	if err != nil {
 		return nil, err
 	}
-	return &stream{ctx: ctx, g: r.g, body: body}, nil
+	p := paceOf(ctx)
+	p.note(0, 0)
+	return p.received(ctx, &stream{ctx: ctx, g: r.g, body: body}), nil
 }
 
 // stream guards the bytes of a share under way. Its ctx is that of the Read that opened it, as with any iterator.

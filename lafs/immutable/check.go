@@ -83,6 +83,8 @@ type check struct {
 	failed     []health.Place
 	shares     []*checkedShare
 	truth      truth
+
+	unrenewed []*grid.Server // of ask
 }
 
 // A checkedShare is a share that a server says it has.
@@ -103,7 +105,7 @@ func (k *check) ask(ctx context.Context) error {
 	servers := k.c.c.Servers.Permuted(k.cap.Index())
 	var wg sync.WaitGroup
 	if k.opts.AddLease {
-		wg.Go(func() { addLeases(ctx, &k.c.c, k.cap.Index(), servers) })
+		wg.Go(func() { k.unrenewed = addLeases(ctx, &k.c.c, k.cap.Index(), k.opts.Renewing(servers)) })
 	}
 	each(servers, maxAsked, func(s *grid.Server) { k.askOne(ctx, s) })
 	wg.Wait()
@@ -147,17 +149,23 @@ func (k *check) askOne(ctx context.Context, s *grid.Server) {
 	}
 }
 
-// addLeases renews the leases of all shares of an index. What has none of them says so, and nothing else that goes wrong harms
-// the shares now, so it is only logged.
-func addLeases(ctx context.Context, c *CheckerConfig, i storage.Index, servers []*grid.Server) {
+// addLeases renews the leases of all shares of an index, and returns the servers that failed to. What has none of them says so, and
+// nothing else that goes wrong harms the shares now, so it is no error.
+func addLeases(ctx context.Context, c *CheckerConfig, i storage.Index, servers []*grid.Server) []*grid.Server {
+	var mu sync.Mutex
+	var failed []*grid.Server
 	each(servers, maxAsked, func(s *grid.Server) {
 		ctx, cancel := context.WithTimeout(ctx, c.QueryTimeout)
 		defer cancel()
 		err := s.Storage().AddLease(ctx, i, c.Lease(i, s.TubID()))
 		if err != nil && !errors.Is(err, storage.ErrNotFound) && ctx.Err() != context.Canceled {
 			c.Log.Warn("renewing lease", "server", s.Name(), "index", i.Abbrev(), "error", err)
+			mu.Lock()
+			defer mu.Unlock()
+			failed = append(failed, s)
 		}
 	})
+	return failed
 }
 
 // verify reads the shares, and advises servers of those that are corrupt.

@@ -50,7 +50,7 @@ func (o *op) inspect(ctx context.Context, opts health.Options) (*Servermap, erro
 	var leasing sync.WaitGroup
 	defer leasing.Wait()
 	if opts.AddLease {
-		leasing.Go(func() { o.addLeases(ctx) })
+		leasing.Go(func() { o.addLeases(ctx, opts) })
 	}
 	defer func() { o.spare.giveBack() }()
 	for {
@@ -78,16 +78,20 @@ func (o *op) inspectOnce(ctx context.Context, verify bool) (*Servermap, error) {
 	return s, err
 }
 
-// addLeases renews the leases of all shares. What goes wrong harms the shares as little as a server that is gone.
-func (o *op) addLeases(ctx context.Context) {
+// addLeases renews the leases of all shares, and notes which servers failed to. What goes wrong harms the shares as little as a server
+// that is gone.
+func (o *op) addLeases(ctx context.Context, opts health.Options) {
 	i := o.f.key.index
 	o.m.c.Servers.Settle(ctx, o.m.c.Encoding.Needed)
-	each(o.m.c.Servers.Permuted(i), maxAsked, func(s *grid.Server) {
+	each(opts.Renewing(o.m.c.Servers.Permuted(i)), maxAsked, func(s *grid.Server) {
 		ctx, cancel := context.WithTimeout(ctx, o.m.c.WriteTimeout)
 		defer cancel()
 		err := s.Storage().AddLease(ctx, i, o.m.c.Lease(i, s.TubID()))
 		if err != nil && !errors.Is(err, storage.ErrNotFound) && ctx.Err() != context.Canceled {
 			o.m.c.Log.Warn("renewing lease", "server", s.Name(), "index", i.Abbrev(), "error", err)
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.unrenewed = append(o.unrenewed, s)
 		}
 	})
 }

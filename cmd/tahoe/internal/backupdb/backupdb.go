@@ -13,7 +13,7 @@ import (
 	"os"
 	"time"
 
-	"tahoe/cmd/tahoe/internal/lite"
+	"tahoe/internal/lite"
 )
 
 const version = 2

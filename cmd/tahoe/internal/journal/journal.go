@@ -14,7 +14,7 @@ import (
 	"fmt"
 	"time"
 
-	"tahoe/cmd/tahoe/internal/lite"
+	"tahoe/internal/lite"
 	"tahoe/cmd/tahoe/internal/localfile"
 )
 
