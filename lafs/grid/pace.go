@@ -21,9 +21,15 @@ type Pace struct {
 	in, out lane
 }
 
-// NewPace makes a pace of so many bytes a second from and to servers. 0 is no bound.
+// NewPace makes a pace of so many bytes a second from and to servers, LeastPace at least. 0 is no bound.
 func NewPace(clock reactor.Clock, in, out int64) *Pace {
-	return &Pace{clock: clock, in: lane{rate: in}, out: lane{rate: out}}
+	least := func(rate int64) int64 {
+		if rate <= 0 {
+			return 0
+		}
+		return max(rate, LeastPace)
+	}
+	return &Pace{clock: clock, in: lane{rate: least(in)}, out: lane{rate: least(out)}}
 }
 
 type paceKey struct{}
@@ -51,26 +57,41 @@ func (p *Pace) Moved() (in, out int64) { return p.in.total(), p.out.total() }
 type lane struct {
 	rate int64
 
-	mu    sync.Mutex
-	paid  time.Time // until when what was moved has used up the rate
-	moved int64
+	mu       sync.Mutex
+	paid     time.Time // until when what was moved has used up the rate
+	streamed time.Time // likewise, of streams alone
+	moved    int64
 }
 
 const burst = time.Second
 
-// take counts n bytes, and says how long to wait for them.
+// take counts n bytes, and says how long until they are paid for.
 func (l *lane) take(now time.Time, n int64) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.moved += n
+	return l.use(&l.paid, now, n)
+}
+
+// stream counts n bytes of a stream, and says how long it should wait. It does not wait for what was moved besides streams.
+func (l *lane) stream(now time.Time, n int64) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moved += n
+	l.use(&l.paid, now, n)
+	return l.use(&l.streamed, now, n)
+}
+
+// use pushes a time forward by what n bytes take. l.mu is held.
+func (l *lane) use(until *time.Time, now time.Time, n int64) time.Duration {
 	if l.rate <= 0 {
 		return 0
 	}
-	if l.paid.Before(now) {
-		l.paid = now
+	if until.Before(now) {
+		*until = now
 	}
-	l.paid = l.paid.Add(time.Duration(float64(n) / float64(l.rate) * float64(time.Second)))
-	return l.paid.Sub(now) - burst
+	*until = until.Add(time.Duration(float64(n) / float64(l.rate) * float64(time.Second)))
+	return until.Sub(now) - burst
 }
 
 func (l *lane) debt(now time.Time) time.Duration { return l.take(now, 0) }
@@ -81,14 +102,23 @@ func (l *lane) total() int64 {
 	return l.moved
 }
 
+// piece is how much of a stream is moved at once, so that each of many streams moves something every few seconds: else it would be
+// taken for one that hangs.
+func (l *lane) piece() int {
+	if l.rate <= 0 {
+		return largestPiece
+	}
+	return int(min(max(l.rate/20, 1<<10), largestPiece))
+}
+
 const (
 	// message is what a question or an answer costs besides the data in it, about.
 	message = 500
 
-	// piece is how much of a stream is moved at once, and longestWait how long a piece waits at most: what it still
-	// owes then is left to Settle, before somebody takes the server for a slow one.
-	piece       = 32 << 10
-	longestWait = 5 * time.Second
+	largestPiece = 64 << 10
+
+	// LeastPace is the slowest pace at which operations do not take it for slow servers.
+	LeastPace = 16 << 10
 )
 
 // paceOf is the pace of a context; nil for none.
@@ -109,8 +139,8 @@ func (p *Pace) note(sent, received int64) {
 
 // flow counts bytes of a stream, and waits for them.
 func (p *Pace) flow(ctx context.Context, l *lane, n int) {
-	if d := l.take(p.clock.Now(), int64(n)); d > 0 {
-		_ = reactor.Sleep(ctx, p.clock, min(d, longestWait)) // who reads on notices the end of ctx
+	if d := l.stream(p.clock.Now(), int64(n)); d > 0 {
+		_ = reactor.Sleep(ctx, p.clock, d) // who reads on notices the end of ctx
 	}
 }
 
@@ -147,7 +177,7 @@ type pacedReader struct {
 }
 
 func (r pacedReader) Read(b []byte) (int, error) {
-	n, err := r.r.Read(b[:min(len(b), piece)])
+	n, err := r.r.Read(b[:min(len(b), r.lane.piece())])
 	if n > 0 {
 		r.p.flow(r.ctx, r.lane, n)
 	}

@@ -145,11 +145,13 @@ func (p *pass) visit(root Root, v lafs.Visit) error {
 	}
 	p.files++
 	p.found = append(p.found, Found{Verify: verify, Root: root.Name, Path: v.Path})
+	if v.Kind() == lafs.KindDirectory {
+		if err := p.k.c.Pace.Settle(p.ctx); err != nil {
+			return err
+		}
+	}
 	if len(p.found) < flushAt {
 		return nil
-	}
-	if err := p.k.c.Pace.Settle(p.ctx); err != nil {
-		return err
 	}
 	return p.flush()
 }

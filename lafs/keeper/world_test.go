@@ -99,7 +99,9 @@ func newWorld(t testing.TB, seed uint64, servers int) *world {
 func (w *world) newClient() *lafs.Client {
 	pool := reactor.NewPool(0)
 	up, down := reactor.NewBudget(64<<20), reactor.NewBudget(64<<20)
-	lease := func(i storage.Index, tub [20]byte) storage.LeaseSecrets { return taghash.Lease([]byte("master"), i, tub) }
+	lease := func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
+		return taghash.Lease([]byte("master"), i, tub)
+	}
 	uploader := immutable.NewUploader(immutable.UploaderConfig{Servers: w, Pool: pool, Budget: up, Lease: lease, SpoolDir: w.dir})
 	downloader := immutable.NewDownloader(immutable.DownloaderConfig{Servers: w, Pool: pool, Budget: down})
 	check := immutable.NewChecker(immutable.CheckerConfig{Servers: w, Pool: pool, Budget: down, Lease: lease})
