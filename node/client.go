@@ -43,6 +43,7 @@ func (n *Node) openClient() error {
 		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
 	n.files = n.newFiles(broker, lease, convergence)
+	n.openKeeper(broker)
 	inside, err := n.openTrees(broker, lease)
 	if err != nil {
 		return err
@@ -145,11 +146,15 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 		}
 	}
 	c := n.settings.Client
-	server := make(web.Config{
+	config := web.Config{
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),
 		Encoding:  web.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total},
 		StaticDir: n.settings.WebStatic, TempDir: n.settings.TempDir, Log: n.log, Clock: n.shared.Clock, Introducers: n.introducerStatuses,
-	})
+	}
+	if n.keeper != nil {
+		config.Keeper = keeping{n.keeper, n.shared.Clock.Now}
+	}
+	server := make(config)
 	n.children = append(n.children, reactor.Child{Name: "web port", Service: server.Service(l)})
 	return basedir.WriteNote(n.dir.Path("node.url"), []byte(n.WebURL()+"\n"), 0o644)
 }

@@ -21,6 +21,7 @@ import (
 	"tahoe/introducer"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
+	"tahoe/lafs/keeper"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
 	"tahoe/reactor"
@@ -38,6 +39,7 @@ type Node struct {
 	storage  basedir.Storage // where its storage is, if it has any
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
+	keeper   *keeper.Keeper  // nil likewise, and when it is switched off
 	web      net.Listener    // nil: none
 	sftp     net.Listener    // nil likewise
 	doors    []Door          // that have ports of their own

@@ -41,6 +41,7 @@ type welcomeData struct {
 	Servers                   []serverRow
 	Introducers               []introducerRow
 	Waiting                   *waitingData
+	Keeper                    *keeperLine
 	Base                      string // address of this node, as its visitor typed it
 }
 
@@ -73,6 +74,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 		d.Introducers = append(d.Introducers, introducerRowOf(st, now))
 	}
 	d.Waiting = s.waitingPage(now)
+	d.Keeper = s.keeperLine()
 	return d
 }
 
@@ -103,7 +105,10 @@ func rowOf(st grid.Status, now time.Time) serverRow {
 		row.Available = sizeText(st.Version.Available)
 	}
 	row.Certificate = certificateText(st.Certification, now)
-	if st.State == grid.Connected && !row.Accepts {
+	switch {
+	case st.Retiring:
+		row.Status += ", is to be retired"
+	case st.State == grid.Connected && !row.Accepts:
 		row.Status += ", takes no shares"
 	}
 	return row

@@ -23,6 +23,7 @@ const (
 	kindOperation            // /operations/HANDLE
 	kindStatus               // /status
 	kindStatistics           // /statistics
+	kindKeeper               // /keeper
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
@@ -61,6 +62,8 @@ func parseRoute(escaped string) route {
 		return operationRoute(rest)
 	case "status":
 		return route{kind: kindStatus, shape: "/status", rest: rest}
+	case "keeper":
+		return route{kind: kindKeeper, shape: "/keeper", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
 	}
@@ -192,4 +195,4 @@ func queryText(r *http.Request) string {
 // words are the values of t= that the web API has.
 var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
-	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest`)
+	pause resume now check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest`)

@@ -41,6 +41,8 @@ type Config struct {
 	Introducers func() []introducer.LinkStatus
 	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
 	Waiting func() wapi.Waiting
+	// Keeper keeps files alive; nil: none are.
+	Keeper Keeper
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
@@ -170,6 +172,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveStatus(w, r, rt)
 	case kindStatistics:
 		return s.serveStatistics(w, r, rt)
+	case kindKeeper:
+		return s.serveKeeper(w, r, rt)
 	case kindStatic:
 		return s.serveStatic(w, r, rt)
 	case kindAsset:

@@ -41,7 +41,11 @@ func (s *Server) serveStatistics(w *recorder, r *http.Request, rt route) error {
 	case "json":
 		return s.writeJSON(w, r, "text/plain", s.history.statistics())
 	case "openmetrics":
-		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.history.statistics()))
+		kept, err := s.keeperMetrics()
+		if err != nil {
+			return err
+		}
+		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.history.statistics(), kept))
 		return nil
 	case "", "html":
 		return s.serveStatisticsPage(w, r)
@@ -51,7 +55,7 @@ func (s *Server) serveStatistics(w *recorder, r *http.Request, rt route) error {
 }
 
 // openMetrics are statistics for Prometheus and its like.
-func openMetrics(st wapi.Statistics) []byte {
+func openMetrics(st wapi.Statistics, more string) []byte {
 	var b strings.Builder
 	line := func(kind, name, value string) {
 		fmt.Fprintf(&b, "tahoe_%s_%s %s\n", kind, strings.ReplaceAll(name, ".", "_"), value)
@@ -66,7 +70,7 @@ func openMetrics(st wapi.Statistics) []byte {
 		}
 		line("stats", name, value)
 	}
-	b.WriteString("# EOF\n")
+	b.WriteString(more + "# EOF\n")
 	return []byte(b.String())
 }
 

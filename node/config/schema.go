@@ -57,7 +57,7 @@ func endpointOrNone(s string) error {
 	return err
 }
 
-// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [doors], and in [sftpd]
+// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [doors], [keeper], and in [sftpd]
 // accounts.url and connections.
 func known() map[string][]key {
 	return map[string][]key{
@@ -97,6 +97,11 @@ func known() map[string][]key {
 		},
 		"webdav": {
 			{"enabled", boolean}, {"port", doorPort}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)},
+		},
+		"keeper": {
+			{"enabled", boolean}, {"check.every", interval}, {"renew.every", interval}, {"verify.every", intervalOrNever}, {"search.every", interval},
+			{"repair.below", number(0, 256)}, {"repair.after", interval}, {"bandwidth", bandwidth}, {"parallel", number(1, 64)},
+			{"hook", text}, {"webhook", accountsURL},
 		},
 		"doors": {
 			{"commit", oneOf("background", "close")}, {"staging.dir", text}, {"staging.limit", size}, {"tls.certificate", text}, {"tls.key", text},

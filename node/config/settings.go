@@ -23,6 +23,7 @@ type Settings struct {
 	Client  Client
 	Storage Storage
 	Doors   Doors
+	Keeper  Keeper
 
 	// Ignored are settings that are accepted, in words for a warning, because the program does not act on them yet.
 	Ignored []string
@@ -85,6 +86,7 @@ func (f *File) Settings(dir string) (Settings, error) {
 		RevealIP:  v.boolean("node", "reveal-ip-address", true),
 		Client:    v.client(),
 		Storage:   v.storage(),
+		Keeper:    v.keeper(),
 	}
 	if port := v.text("node", "web.port", ""); port != "" {
 		e, files, _ := ParseWebEndpoint(port) // checked
