@@ -59,6 +59,8 @@ type Facts struct {
 	Repaired            time.Time
 	Tries               int    // repairs that failed since the last one that did not
 	Note                string // why the last one failed
+
+	whole bool // all servers that are known answered the last look: what is missing is not at one that is away; not kept
 }
 
 // Mutable says whether the file can be written, by who holds its capability for that.
@@ -83,6 +85,7 @@ func (f *Facts) learn(r *health.Result, o health.Options, now time.Time, all boo
 		f.Verified = now
 	}
 	f.Forsaken = f.Forsaken && f.Leaving > 0 || o.Verify && r.Healthy && len(homes.Leaving) == 0 && f.Leaving > 0
+	f.whole = all
 	f.become(stateOf(r, all), now)
 }
 

@@ -81,10 +81,11 @@ func (c Config) withDefaults() Config {
 
 // A Keeper keeps files alive. It is a reactor.Service.
 type Keeper struct {
-	c     Config
-	store atomic.Pointer[Store] // nil: nothing was ever to be watched
-	wake  chan struct{}         // something may be due
-	steer chan struct{}         // look now at what is to be watched
+	c      Config
+	store  atomic.Pointer[Store] // nil: nothing was ever to be watched
+	wake   chan struct{}         // something may be due
+	steer  chan struct{}         // look now at what is to be watched
+	search chan struct{}         // a pass may be due
 
 	mu      sync.Mutex // guards what follows
 	watch   Watch
@@ -101,7 +102,7 @@ type Keeper struct {
 // New makes a keeper.
 func New(c Config) *Keeper {
 	return &Keeper{
-		c: c.withDefaults(), wake: make(chan struct{}, 1), steer: make(chan struct{}, 1),
+		c: c.withDefaults(), wake: make(chan struct{}, 1), steer: make(chan struct{}, 1), search: make(chan struct{}, 1),
 		turns: map[*context.CancelCauseFunc]bool{}, changed: make(chan struct{}), visits: map[storage.Index]bool{},
 	}
 }
@@ -247,12 +248,13 @@ func names(ids []grid.ServerID) string {
 
 // The names of what the store keeps besides files.
 const (
-	metaPaused   = "paused"
-	metaRetiring = "retiring" // the servers
-	metaRetired  = "retired"  // when they changed
-	metaPass     = "pass"     // the number of the last one that was begun
-	metaPassAt   = "pass ended"
-	metaPassText = "pass result"
-	metaRoots    = "roots" // that the last whole pass began at
-	metaTold     = "told"
+	metaPaused    = "paused"
+	metaRetiring  = "retiring" // the servers
+	metaRetired   = "retired"  // when they changed
+	metaPass      = "pass"     // the number of the last one that was begun
+	metaPassAt    = "pass ended"
+	metaPassText  = "pass result"
+	metaPassAsked = "pass asked for"
+	metaRoots     = "roots" // that the last whole pass began at
+	metaTold      = "told"
 )

@@ -25,8 +25,8 @@ func (k *Keeper) passes(ctx context.Context) error {
 			return err
 		}
 		if pause := due.Sub(k.c.Clock.Now()); pause > 0 {
-			if err := k.nap(ctx, min(pause, k.c.Tick)); err != nil {
-				return err
+			if !k.rest(ctx, min(pause, k.c.Tick), k.search) {
+				return context.Cause(ctx)
 			}
 			continue
 		}
@@ -36,19 +36,13 @@ func (k *Keeper) passes(ctx context.Context) error {
 	}
 }
 
-func (k *Keeper) nap(ctx context.Context, d time.Duration) error {
-	if !k.rest(ctx, d, nil) {
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// passDue is when the next pass is due: some time after the last, and at once when there are other roots.
+// passDue is when the next pass is due: some time after the last, and at once when there are other roots, or somebody asked for it.
 func (k *Keeper) passDue() (time.Time, error) {
 	s := k.store.Load()
 	ended, err := s.meta(metaPassAt)
 	roots, err2 := s.meta(metaRoots)
-	if err = errors.Join(err, err2); err != nil || ended == "" || roots != rootNames(k.watched().Roots) {
+	asked, err3 := s.meta(metaPassAsked)
+	if err = errors.Join(err, err2, err3); err != nil || ended == "" || asked != "" || roots != rootNames(k.watched().Roots) {
 		return time.Time{}, err
 	}
 	at, err := strconv.ParseInt(ended, 10, 64)
@@ -73,7 +67,7 @@ func (k *Keeper) pass(ctx context.Context) error {
 	}
 	number, _ := strconv.ParseInt(last, 10, 64)
 	number++
-	if err := s.setMeta(metaPass, fmt.Sprint(number)); err != nil {
+	if err := errors.Join(s.setMeta(metaPass, fmt.Sprint(number)), s.setMeta(metaPassAsked, "")); err != nil {
 		return err
 	}
 	k.searching(true)

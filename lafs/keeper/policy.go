@@ -14,7 +14,7 @@ type Policy struct {
 	Verify time.Duration // between verifications of every byte; 180 days; negative: never
 	Below  int           // a file with fewer shares is repaired; 0: with fewer than all
 	Urgent int           // one with as few is repaired at once; 0: when half of the shares that can be spared are gone
-	Wait   time.Duration // others when shares have been missing for so long: a server may come back; 3 days
+	Wait   time.Duration // if servers are away, others when shares have been missing for so long: a server may come back; 3 days
 	Pass   time.Duration // between searches for what can be reached from the roots; 1 day
 	Seed   uint64        // of the spread, so that no two keepers work at the same time
 }
@@ -67,7 +67,7 @@ func (p Policy) verifying(f *Facts, now time.Time) bool {
 func (p Policy) Wants(f *Facts, now time.Time) bool {
 	switch {
 	case f.State == Damaged && f.Good < p.below(f):
-		return f.Good <= p.urgent(f) || f.corrupt() || now.Sub(f.Since) >= p.Wait
+		return f.whole || f.corrupt() || f.Good <= p.urgent(f) || f.Leaving > 0 && !f.Forsaken || now.Sub(f.Since) >= p.Wait
 	case f.State == Healthy:
 		return f.Homeless > 0 || f.Leaving > 0 && f.Mutable()
 	}

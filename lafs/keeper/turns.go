@@ -121,16 +121,20 @@ var ErrIdle = errors.New("the keeper watches nothing: say what with tahoe keeper
 
 // Now has everything looked at that is not being looked at, whether it is due or not, and what is to be watched too.
 func (k *Keeper) Now() error {
+	k.look()
+	poke(k.steer)
 	s := k.store.Load()
 	if s == nil {
-		poke(k.steer)
-		return ErrIdle
+		if len(k.watched().Roots) == 0 {
+			return ErrIdle
+		}
+		return nil // it is being opened, and then everything is due
 	}
 	now := k.c.Clock.Now()
-	if err := errors.Join(s.Hasten(now, now), s.setMeta(metaPassAt, "")); err != nil {
+	if err := errors.Join(s.Hasten(now, now), s.setMeta(metaPassAsked, "yes")); err != nil {
 		return err
 	}
-	poke(k.steer)
+	poke(k.search)
 	poke(k.wake)
 	return nil
 }

@@ -98,9 +98,20 @@ func (k *Keeper) visit(ctx context.Context, f Facts) error {
 	if err := v.look(k.c.Policy.Options(&f, k.c.Clock.Now())); err != nil {
 		return err
 	}
-	if k.c.Policy.Wants(&f, f.Checked) {
+	for range repairRounds {
+		if !k.c.Policy.Wants(&f, k.c.Clock.Now()) {
+			break
+		}
+		before := f
 		if err := v.repair(); err != nil {
 			return err
+		}
+		if f.Tries > 0 {
+			break
+		}
+		if f.State == before.State && f.Good <= before.Good && f.Homeless >= before.Homeless && f.Leaving >= before.Leaving {
+			v.failed(errNotAll)
+			break
 		}
 	}
 	v.conclude()
@@ -110,6 +121,9 @@ func (k *Keeper) visit(ctx context.Context, f Facts) error {
 	}
 	return k.store.Load().Record(&f, v.events...)
 }
+
+// repairRounds is how often a file is repaired in one visit: shares that are missing are made first, and then moved where they should be.
+const repairRounds = 3
 
 // soil notes that something happened.
 func (k *Keeper) soil() {
@@ -176,21 +190,24 @@ func (v *visit) repair() error {
 		}
 	}
 	now := v.k.c.Clock.Now()
-	if err == nil && v.k.c.Policy.Wants(v.f, now) {
-		err = errNotAll
-	}
 	if err != nil {
-		v.f.Tries, v.f.Note = v.f.Tries+1, err.Error()
-		v.tell(EventFailed, err.Error())
+		v.failed(err)
 		return nil
 	}
 	v.f.Tries, v.f.Note, v.f.Repaired = 0, "", now
-	if was.State == Healthy {
-		v.tell(EventMoved, fmt.Sprintf("%d of its shares got other servers%s", was.Homeless, leavingText(leaving, v.f.Leaving)))
-	} else {
+	switch {
+	case was.State != Healthy && v.f.Good > was.Good || was.State != Healthy && v.f.State == Healthy:
 		v.tell(EventRepaired, fmt.Sprintf("it had %d of %d shares, and has %d now", was.Good, was.Total, v.f.Good))
+	case was.Homeless > v.f.Homeless || leaving > v.f.Leaving || v.f.Forsaken:
+		v.tell(EventMoved, fmt.Sprintf("%d of its shares got other servers%s", was.Homeless-v.f.Homeless, leavingText(leaving, v.f.Leaving)))
 	}
 	return nil
+}
+
+// failed notes a repair that failed.
+func (v *visit) failed(err error) {
+	v.f.Tries, v.f.Note = v.f.Tries+1, err.Error()
+	v.tell(EventFailed, err.Error())
 }
 
 func leavingText(before, after int) string {

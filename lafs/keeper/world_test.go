@@ -91,18 +91,19 @@ func newWorld(t testing.TB, seed uint64, servers int) *world {
 	for range servers {
 		w.join()
 	}
-	w.client = w.newClient()
+	w.client = w.newClient(7)
 	return w
 }
 
-// newClient is a client of another node with the same secrets.
-func (w *world) newClient() *lafs.Client {
+// newClient is a client of another node with the same secrets, which is content with so many servers.
+func (w *world) newClient(happy int) *lafs.Client {
 	pool := reactor.NewPool(0)
 	up, down := reactor.NewBudget(64<<20), reactor.NewBudget(64<<20)
 	lease := func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
 		return taghash.Lease([]byte("master"), i, tub)
 	}
-	uploader := immutable.NewUploader(immutable.UploaderConfig{Servers: w, Pool: pool, Budget: up, Lease: lease, SpoolDir: w.dir})
+	uploader := immutable.NewUploader(immutable.UploaderConfig{Servers: w, Pool: pool, Budget: up, Lease: lease, SpoolDir: w.dir,
+		Encoding: immutable.Encoding{Needed: 3, Happy: happy, Total: 10, MaxSegment: immutable.DefaultMaxSegment}})
 	downloader := immutable.NewDownloader(immutable.DownloaderConfig{Servers: w, Pool: pool, Budget: down})
 	check := immutable.NewChecker(immutable.CheckerConfig{Servers: w, Pool: pool, Budget: down, Lease: lease})
 	return lafs.New(lafs.Config{
