@@ -184,7 +184,7 @@ func (c *Conn) Row(query string, args []any, dest ...any) (bool, error) {
 	return true, nil
 }
 
-// Rows reads rows: each is told of with the function that scans it.
+// Rows reads rows: each is told of with the function that scans it, until that returns an error, which is returned.
 func (c *Conn) Rows(query string, args []any, each func(scan func(dest ...any) error) error) (err error) {
 	s, err := c.prepare(query)
 	if err != nil {
@@ -194,7 +194,11 @@ func (c *Conn) Rows(query string, args []any, each func(scan func(dest ...any) e
 	if err != nil {
 		return fmt.Errorf("read database: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() {
+		if closing := rows.Close(); err == nil {
+			err = closing
+		}
+	}()
 	for rows.Next() {
 		if err := each(rows.Scan); err != nil {
 			return err

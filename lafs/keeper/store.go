@@ -187,15 +187,25 @@ func (s *Store) Forget(pass int64) (n int, err error) {
 
 // Due are at most so many files that are due, those first that have been for longest.
 func (s *Store) Due(now time.Time, most int) (out []Facts, err error) {
+	// Without a condition on due, which would have SQLite plan anew for every time.
 	err = s.db.Do(func(c *lite.Conn) error {
-		return c.Rows("SELECT "+columns+" FROM file WHERE due<=? ORDER BY due LIMIT ?", []any{now.Unix(), most}, func(scan func(...any) error) error {
+		err := c.Rows("SELECT "+columns+" FROM file ORDER BY due LIMIT ?", []any{most}, func(scan func(...any) error) error {
 			f, err := scanFacts(scan)
+			if err == nil && f.Due.After(now) {
+				return errNoMore
+			}
 			out = append(out, f)
 			return err
 		})
+		if err == errNoMore {
+			return nil
+		}
+		return err
 	})
 	return out, err
 }
+
+var errNoMore = errors.New("no more")
 
 // NextDue is when the first file is due; the zero time when there is none.
 func (s *Store) NextDue() (time.Time, error) {

@@ -23,6 +23,19 @@ func (k *Keeper) work(ctx context.Context) error {
 	defer wg.Wait()
 	slots := make(chan struct{}, k.c.Parallel)
 	for {
+		next, err := s.NextDue()
+		if err != nil {
+			return err
+		}
+		if pause := next.Sub(k.c.Clock.Now()); next.IsZero() || pause > 0 {
+			if next.IsZero() {
+				pause = time.Hour
+			}
+			if !k.rest(ctx, pause, k.wake) {
+				return context.Cause(ctx)
+			}
+			continue
+		}
 		due, err := s.Due(k.c.Clock.Now(), batch+k.c.Parallel)
 		if err != nil {
 			return err
@@ -47,27 +60,10 @@ func (k *Keeper) work(ctx context.Context) error {
 				}
 			})
 		}
-		if begun > 0 {
-			continue
-		}
-		if err := k.await(ctx, len(due) > 0); err != nil {
-			return err
+		if begun == 0 && !k.rest(ctx, time.Minute, k.wake) { // all that are due are being looked at: one that ends wakes
+			return context.Cause(ctx)
 		}
 	}
-}
-
-// await waits until something may be due.
-func (k *Keeper) await(ctx context.Context, underWay bool) error {
-	pause := time.Hour
-	if next, err := k.store.Load().NextDue(); err != nil {
-		return err
-	} else if !next.IsZero() && !underWay {
-		pause = min(pause, next.Sub(k.c.Clock.Now()))
-	}
-	if !k.rest(ctx, max(pause, time.Second), k.wake) {
-		return context.Cause(ctx)
-	}
-	return nil
 }
 
 // enter notes that a file is being looked at; false when it is already.
