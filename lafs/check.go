@@ -60,10 +60,12 @@ func (c *Client) checkable(k caps.Cap) (checkable, error) {
 		return c.checkable(k.Inner())
 	case caps.DirectoryVerify:
 		return c.checkable(k.Inner())
-	case caps.MutableRead:
-		return c.checkableMutable(k)
-	case caps.MutableWrite:
-		return c.checkableMutable(k)
+	case caps.MutableRead, caps.MutableWrite:
+		f, err := c.mutableFile(k.(caps.Read))
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
 	case caps.MutableVerify:
 		if c.c.Mutable == nil {
 			return nil, errNoMutable
@@ -81,18 +83,6 @@ func (c *Client) checkable(k caps.Cap) (checkable, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("there is no capability to check: %w", ErrWrongKind)
-}
-
-func (c *Client) checkableMutable(k caps.Read) (checkable, error) {
-	f, err := c.mutable.open(k)
-	if err != nil {
-		return nil, err
-	}
-	file, ok := f.(*mutable.File)
-	if !ok {
-		return nil, fmt.Errorf("%s is in no grid: %w", caps.Abbrev(k), ErrWrongKind)
-	}
-	return file, nil
 }
 
 // checkableCHK is an immutable file.

@@ -75,11 +75,6 @@ func New(c Config) *Client {
 	return &Client{c: c, mutable: overGrid{c.Mutable}}
 }
 
-// NewClient makes a client for immutable files alone.
-func NewClient(up *immutable.Uploader, down *immutable.Downloader) *Client {
-	return New(Config{Uploader: up, Downloader: down})
-}
-
 // Put stores what src yields as an immutable file. See immutable.Uploader.Upload about sources.
 func (c *Client) Put(ctx context.Context, src io.Reader, o PutOptions) (PutResult, error) {
 	_, r, err := c.c.Uploader.Upload(ctx, src, o)

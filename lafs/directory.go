@@ -36,6 +36,7 @@ type backing interface {
 type editable interface {
 	backing
 	Cap() caps.Read
+	Prepare(ctx context.Context, limit int64) error
 	Modify(ctx context.Context, limit int64, edit func(old []byte) ([]byte, error)) (mutable.Version, error)
 }
 

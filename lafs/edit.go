@@ -7,6 +7,15 @@ import (
 	"tahoe/lafs/dirnode"
 )
 
+// Prepare finds out what an edit that follows soon would ask the servers for; see mutable.File.
+func (d *Directory) Prepare(ctx context.Context) error {
+	f, ok := d.file.(editable)
+	if !ok || !d.Writeable() {
+		return ErrReadOnly
+	}
+	return f.Prepare(ctx, MaxDirectory)
+}
+
 // SetChildren links children under their names, all of them in one version of the directory, or none when there is an error. It
 // says of each whether its name had a child before. It fails with *ChildExistsError when a child is in the way of r, with
 // *ChildError when one may not be in a directory, and with ErrReadOnly.

@@ -93,6 +93,11 @@ func (h *memoryHandle) Contents(ctx context.Context, limit int64) ([]byte, mutab
 	return f.contents, mutable.Version{}, ctx.Err()
 }
 
+func (h *memoryHandle) Prepare(ctx context.Context, limit int64) error {
+	_, _, err := h.Contents(ctx, limit)
+	return err
+}
+
 func (h *memoryHandle) Modify(ctx context.Context, limit int64, edit func([]byte) ([]byte, error)) (mutable.Version, error) {
 	f, err := h.file()
 	if err != nil {

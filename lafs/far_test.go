@@ -2,6 +2,7 @@ package lafs_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,6 +64,18 @@ func TestRoundTrips(t *testing.T) {
 		c = clientOf(servers)
 		d, _ = c.OpenDirectory(d.Cap())
 		trips("a small file by a stranger", 5, add)
+		c = clientOf(servers)
+		d, _ = c.OpenDirectory(d.Cap())
+		trips("a small file by a stranger who prepares", 4, func() error {
+			var preparing sync.WaitGroup
+			defer preparing.Wait()
+			preparing.Go(func() {
+				if err := d.Prepare(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			return add()
+		})
 		trips("unlinking", 5, func() error { _, err := d.Unlink(t.Context(), "b"); return err })
 	})
 }

@@ -98,6 +98,14 @@ func (c *Client) openFile(k caps.Read) File {
 }
 
 func (c *Client) openMutable(k caps.Read) (Node, error) {
+	f, err := c.mutableFile(k)
+	if err != nil {
+		return nil, err
+	}
+	return &MutableFile{f}, nil
+}
+
+func (c *Client) mutableFile(k caps.Read) (*mutable.File, error) {
 	f, err := c.mutable.open(k)
 	if err != nil {
 		return nil, err
@@ -106,7 +114,7 @@ func (c *Client) openMutable(k caps.Read) (Node, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is in no grid: %w", caps.Abbrev(k), ErrWrongKind)
 	}
-	return &MutableFile{file}, nil
+	return file, nil
 }
 
 // chkFile keeps its capability in a function, which nothing prints.

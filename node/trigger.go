@@ -26,11 +26,7 @@ func exitTrigger(path string, clock reactor.Clock, log *slog.Logger) reactor.Ser
 				log.Info("stopping", "exit_trigger", why)
 				return err
 			}
-			timer := clock.NewTimer(triggerEvery)
-			select {
-			case <-timer.C():
-			case <-ctx.Done():
-				timer.Stop()
+			if reactor.Sleep(ctx, clock, triggerEvery) != nil {
 				return nil
 			}
 		}

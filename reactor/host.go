@@ -47,11 +47,7 @@ func (h *Host) Run(ctx context.Context, ready func()) error {
 	}
 	if up {
 		ready()
-		select {
-		case <-ctx.Done():
-		case r := <-ended:
-			ended <- r
-		}
+		awaitEnd(ctx, ended)
 	}
 	return haltAll(nodes, ended)
 }

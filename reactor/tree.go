@@ -43,11 +43,7 @@ func (t *Tree) Run(ctx context.Context, ready func()) error {
 	}
 	if up {
 		ready()
-		select {
-		case <-ctx.Done():
-		case r := <-ended:
-			ended <- r
-		}
+		awaitEnd(ctx, ended)
 	}
 	return t.halt(started, ended)
 }
@@ -62,6 +58,15 @@ func awaitReady(ctx context.Context, r *running, ended chan *running) bool {
 		ended <- e
 	}
 	return false
+}
+
+// awaitEnd waits until ctx ends or one of those that run does; who ended is then back in ended.
+func awaitEnd(ctx context.Context, ended chan *running) {
+	select {
+	case <-ctx.Done():
+	case r := <-ended:
+		ended <- r
+	}
 }
 
 // halt stops what was started, the last one first. The error of the child that ended first comes first.

@@ -15,11 +15,11 @@ import (
 // ladder says who may import whom: a package imports only packages on lower rungs, which come first here.
 var ladder = [][]string{
 	{"storage", "reactor", "lafs/immutable/happiness", "internal/zfec", "internal/gather", "internal/base32", "internal/netstring",
-		"internal/spans", "internal/durable", "internal/spool", "internal/pyjson", "internal/qr", "internal/lite", "internal/aliasfile"},
+		"internal/spans", "internal/durable", "internal/spool", "internal/plural", "internal/pyjson", "internal/qr", "internal/lite", "internal/aliasfile"},
 	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "internal/gridmanager", "reactor/reactortest", "internal/durable/durabletest"},
 	{"caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},
-	{"frontends/auth/authtest"},
+	{"frontends/auth/authtest", "frontends/serve"},
 	{"lafs/health"},
 	{"lafs/immutable", "lafs/mutable"},
 	{"lafs"},
@@ -27,6 +27,7 @@ var ladder = [][]string{
 	{"frontends/vfs/staging"},
 	{"frontends/web", "frontends/vfs"},
 	{"frontends/vfs/vfstest"},
+	{"frontends/doortest"},
 	{"frontends/sftp", "frontends/ftp", "frontends/webdav"},
 	{"node/config"},
 	{"node/basedir"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tahoe/cmd/tahoe/internal/report"
 	"tahoe/internal/gridmanager"
 )
 
@@ -146,31 +147,7 @@ func (c listedCert) text(now time.Time) string {
 	case c.Error != "":
 		return "no use: " + c.Error
 	case c.Expires.After(now):
-		return fmt.Sprintf("valid until %s (%s in the future)", when, about(c.Expires.Sub(now)))
+		return fmt.Sprintf("valid until %s (%s in the future)", when, report.Span(c.Expires.Sub(now).Seconds()))
 	}
-	return fmt.Sprintf("expired %s (%s ago)", when, about(now.Sub(c.Expires)))
-}
-
-// about is a duration in one unit.
-func about(d time.Duration) string {
-	const day = 24 * time.Hour
-	for _, unit := range []struct {
-		below, size time.Duration
-		name        string
-	}{
-		{2 * time.Minute, time.Second, "second"}, {3 * time.Hour, time.Minute, "minute"}, {2 * day, time.Hour, "hour"},
-		{60 * day, day, "day"}, {4 * 365 * day, 30 * day, "month"},
-	} {
-		if d < unit.below {
-			return plural(int64(d/unit.size), unit.name)
-		}
-	}
-	return plural(int64(d/(365*day)), "year")
-}
-
-func plural(n int64, unit string) string {
-	if n == 1 {
-		return "1 " + unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
+	return fmt.Sprintf("expired %s (%s ago)", when, report.Span(now.Sub(c.Expires).Seconds()))
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tahoe/frontends/doortest"
 	"tahoe/frontends/ftp"
 	"tahoe/frontends/vfs"
 )
@@ -193,7 +194,7 @@ func TestSigningIn(t *testing.T) {
 }
 
 func TestPlainPasswordsAreRefused(t *testing.T) {
-	w := open(t, ftp.Config{TLS: &tls.Config{Certificates: []tls.Certificate{certificate()}}}, vfs.Config{Commit: vfs.OnClose})
+	w := open(t, ftp.Config{TLS: &tls.Config{Certificates: []tls.Certificate{doortest.Certificate()}}}, vfs.Config{Commit: vfs.OnClose})
 	c := w.dial()
 	c.do(530, "USER alice")
 	c.do(503, "PASS secret")
@@ -215,7 +216,7 @@ func TestPlainPasswordsAreRefused(t *testing.T) {
 }
 
 func TestImplicitTLS(t *testing.T) {
-	w := openPort(t, ftp.Config{TLS: &tls.Config{Certificates: []tls.Certificate{certificate()}}}, vfs.Config{Commit: vfs.OnClose}, true)
+	w := openPort(t, ftp.Config{TLS: &tls.Config{Certificates: []tls.Certificate{doortest.Certificate()}}}, vfs.Config{Commit: vfs.OnClose}, true)
 	conn, err := tls.Dial("tcp", w.addr, &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +234,7 @@ func TestImplicitTLS(t *testing.T) {
 }
 
 func TestCommandsBeforeTheHandshakeAreNotTaken(t *testing.T) {
-	w := open(t, ftp.Config{TLS: &tls.Config{Certificates: []tls.Certificate{certificate()}}}, vfs.Config{})
+	w := open(t, ftp.Config{TLS: &tls.Config{Certificates: []tls.Certificate{doortest.Certificate()}}}, vfs.Config{})
 	c := w.dial()
 	c.send("AUTH TLS\r\nNOOP")
 	c.expect(234)
@@ -248,7 +249,7 @@ func TestCommandsBeforeTheHandshakeAreNotTaken(t *testing.T) {
 
 func TestReadOnlyAndQuota(t *testing.T) {
 	w := open(t, plain, vfs.Config{Commit: vfs.OnClose})
-	w.grid.Add(w.root, "f", w.grid.PutData("x"), "")
+	w.Grid.Add(w.Root, "f", w.Grid.PutData("x"), "")
 	c := w.as("bob")
 	for _, line := range []string{"DELE f", "MKD d", "MFMT 20010909014640 f"} {
 		c.do(550, line)
@@ -320,8 +321,8 @@ func TestBrokenUploads(t *testing.T) {
 		for _, protected := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %v", name, protected), func(t *testing.T) {
 				t.Parallel()
-				w := open(t, ftp.Config{Plain: ftp.PlainLoopback, TLS: &tls.Config{Certificates: []tls.Certificate{certificate()}}, Limits: ftp.Limits{Silence: time.Second}}, vfs.Config{})
-				w.grid.Add(w.root, "old", w.grid.PutData("old"), "")
+				w := open(t, ftp.Config{Plain: ftp.PlainLoopback, TLS: &tls.Config{Certificates: []tls.Certificate{doortest.Certificate()}}, Limits: ftp.Limits{Silence: time.Second}}, vfs.Config{})
+				w.Grid.Add(w.Root, "old", w.Grid.PutData("old"), "")
 				for _, target := range []string{"old", "new"} {
 					c := w.dial()
 					if protected {
@@ -341,7 +342,7 @@ func TestBrokenUploads(t *testing.T) {
 					end(c, d)
 				}
 				w.stop() // waits for all sessions
-				w.settle()
+				w.Settle()
 				if w.tree() != "map[old:old]" {
 					t.Errorf("got %.200s", w.tree())
 				}
@@ -359,11 +360,11 @@ func raw(d net.Conn) *net.TCPConn {
 
 func TestBrokenDownload(t *testing.T) {
 	w := open(t, plain, vfs.Config{})
-	w.grid.Add(w.root, "f", w.grid.PutData(strings.Repeat("x", 5_000_000)), "")
+	w.Grid.Add(w.Root, "f", w.Grid.PutData(strings.Repeat("x", 5_000_000)), "")
 	c := w.as("alice")
 	reads := 0
 	var mu sync.Mutex
-	w.grid.Hook(func(_ context.Context, op string) error {
+	w.Grid.Hook(func(_ context.Context, op string) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if op == "read" {
@@ -384,7 +385,7 @@ func TestBrokenDownload(t *testing.T) {
 	for range 2 {
 		c.reply()
 	}
-	w.grid.Hook(func(context.Context, string) error { return vfs.ErrUnavailable })
+	w.Grid.Hook(func(context.Context, string) error { return vfs.ErrUnavailable })
 	if code, _ := c.reply(); code != 226 {
 		t.Errorf("got %d", code)
 	}
@@ -486,8 +487,8 @@ func TestManySessions(t *testing.T) {
 		})
 	}
 	all.Wait()
-	w.settle()
-	if n := len(w.grid.Names(w.root)); n != 250 {
+	w.Settle()
+	if n := len(w.Grid.Names(w.Root)); n != 250 {
 		t.Errorf("got %d files", n)
 	}
 }
@@ -495,8 +496,8 @@ func TestManySessions(t *testing.T) {
 func TestPanicEndsTheTransferAlone(t *testing.T) {
 	w := open(t, plain, vfs.Config{})
 	c := w.as("alice")
-	w.grid.Add(w.root, "m", w.grid.NewMutable("x"), "")
-	w.grid.Hook(func(_ context.Context, op string) error {
+	w.Grid.Add(w.Root, "m", w.Grid.NewMutable("x"), "")
+	w.Grid.Hook(func(_ context.Context, op string) error {
 		if op == "size" {
 			panic("somewhere")
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tahoe/frontends/vfs"
+	"tahoe/reactor"
 )
 
 const (
@@ -245,12 +246,8 @@ func (in *session) receive(ctx context.Context, d *dataConn, f *vfs.File, at int
 	if in.protected {
 		patience = farewell
 	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
+	if err := reactor.Sleep(ctx, reactor.System(), patience); err != nil {
+		return err
 	}
 	return f.Close(in.ctx)
 }

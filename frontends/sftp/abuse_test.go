@@ -34,7 +34,7 @@ func TestManyHandles(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, c, "/f", pattern(1000, 1))
-	w.settle()
+	w.Settle()
 	tries := 100_000
 	if testing.Short() {
 		tries = 6000
@@ -72,23 +72,9 @@ func TestManyHandles(t *testing.T) {
 func TestClientThatNeverReads(t *testing.T) {
 	w := newWorld(t, vfs.Config{})
 	data := pattern(30_000_000, 2)
-	w.grid.Add(w.root, "f", w.grid.PutData(data), "")
+	w.Grid.Add(w.Root, "f", w.Grid.PutData(data), "")
 	conn := w.dial("alice")
-	s, err := conn.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := s.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := s.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.RequestSubsystem("sftp"); err != nil {
-		t.Fatal(err)
-	}
+	_, in, out := w.raw(conn)
 	if _, err := in.Write(append(wire(1, 3), wireStrings(3, 1, "/f", uint32(1), uint32(0))...)); err != nil {
 		t.Fatal(err)
 	}
@@ -153,10 +139,10 @@ func TestFaults(t *testing.T) {
 	w := newWorld(t, vfs.Config{})
 	c := w.client("alice")
 	put(t, c, "/f", pattern(1000, 1))
-	w.settle()
+	w.Settle()
 	time.Sleep(2100 * time.Millisecond) // what is known of the directory is no longer fresh
 	for _, ops := range [][]string{{"list"}, {"mkdir"}, {"read"}} {
-		w.grid.Hook(func(_ context.Context, op string) error {
+		w.Grid.Hook(func(_ context.Context, op string) error {
 			for _, o := range ops {
 				if o == op && op != "read" {
 					panic("a fault, on purpose")
@@ -170,7 +156,7 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s: no error", ops[0])
 		}
 	}
-	w.grid.Hook(nil)
+	w.Grid.Hook(nil)
 	if got := get(t, c, "/f"); got != pattern(1000, 1) {
 		t.Error("the session is of no use any more")
 	}
@@ -242,13 +228,13 @@ func TestClientsThatGo(t *testing.T) {
 	}
 	all.Wait()
 	for range 2000 {
-		if used, _ := w.fs.Staged(); used == 0 {
+		if used, _ := w.FS.Staged(); used == 0 {
 			break
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if used, _ := w.fs.Staged(); used != 0 || len(w.grid.Tree(w.root)) != 0 {
-		t.Errorf("%d bytes are staged, %d files published", used, len(w.grid.Tree(w.root)))
+	if used, _ := w.FS.Staged(); used != 0 || len(w.Grid.Tree(w.Root)) != 0 {
+		t.Errorf("%d bytes are staged, %d files published", used, len(w.Grid.Tree(w.Root)))
 	}
 }
 

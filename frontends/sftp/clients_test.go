@@ -62,37 +62,37 @@ func newOpenSSH(t *testing.T, c vfs.Config) *openssh {
 }
 
 func (o *openssh) file(name, data string) string {
-	o.t.Helper()
+	o.T.Helper()
 	path := filepath.Join(o.dir, name)
 	if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
-		o.t.Fatal(err)
+		o.T.Fatal(err)
 	}
 	return path
 }
 
 func (o *openssh) holds(name, want string) {
-	o.t.Helper()
+	o.T.Helper()
 	b, err := os.ReadFile(filepath.Join(o.dir, name))
 	if err != nil || string(b) != want {
-		o.t.Errorf("%s: got %d bytes, %v, want %d", name, len(b), err, len(want))
+		o.T.Errorf("%s: got %d bytes, %v, want %d", name, len(b), err, len(want))
 	}
 }
 
 // run runs a program, and returns what it wrote.
 func (o *openssh) run(ok bool, stdin, program string, args ...string) string {
-	o.t.Helper()
-	cmd := exec.CommandContext(o.t.Context(), program, args...)
+	o.T.Helper()
+	cmd := exec.CommandContext(o.T.Context(), program, args...)
 	cmd.Dir, cmd.Stdin = o.dir, strings.NewReader(stdin)
 	cmd.Env = append(os.Environ(), "HOME="+o.dir, "RCLONE_CONFIG="+filepath.Join(o.dir, "rclone.conf"))
 	b, err := cmd.CombinedOutput()
 	if (err == nil) != ok {
-		o.t.Errorf("%s %s: %v\n%s", program, strings.Join(args, " "), err, b)
+		o.T.Errorf("%s %s: %v\n%s", program, strings.Join(args, " "), err, b)
 	}
 	return string(b)
 }
 
 func (o *openssh) sftp(ok bool, lines ...string) string {
-	o.t.Helper()
+	o.T.Helper()
 	return o.run(ok, strings.Join(lines, "\n")+"\n", "sftp", "-F", filepath.Join(o.dir, "config"), "-b", "-", "grid")
 }
 
@@ -126,8 +126,8 @@ func TestClientSFTP(t *testing.T) {
 	o.sftp(false, "symlink large l")
 	o.sftp(false, "get none")
 	o.sftp(false, "rmdir d")
-	o.settle()
-	tree := o.grid.Tree(o.root)
+	o.Settle()
+	tree := o.Grid.Tree(o.Root)
 	for name, want := range map[string]string{"large": large, "resumed": large, "d/größe": large, "d/linked": large, "d/copied": large, "d/a name": "with a blank", "d/-dash": "-"} {
 		if tree[name] != want {
 			t.Errorf("%s: the grid has %d bytes, want %d", name, len(tree[name]), len(want))
@@ -170,8 +170,8 @@ func TestClientSCP(t *testing.T) {
 			o.holds("copy", large)
 			scp(false, "grid:/none", "none")
 			scp(false, "tree/large", "grid:/none/there")
-			o.settle()
-			if tree := o.grid.Tree(o.root); len(tree) != 9 || tree["tree/sub/empty/large"] != large {
+			o.Settle()
+			if tree := o.Grid.Tree(o.Root); len(tree) != 9 || tree["tree/sub/empty/large"] != large {
 				t.Errorf("got %d names", len(tree))
 			}
 		})
@@ -190,7 +190,7 @@ func TestClientRclone(t *testing.T) {
 	}
 	o.run(true, "", "rclone", "copy", "src", "grid:dst")
 	o.run(true, "", "rclone", "check", "--download", "src", "grid:dst")
-	o.settle()
+	o.Settle()
 	if out := o.run(true, "", "rclone", "sync", "-v", "src", "grid:dst"); !strings.Contains(out, "no files to transfer") && !strings.Contains(out, "There was nothing to transfer") {
 		t.Errorf("a second copy copies again:\n%s", out)
 	}
@@ -198,8 +198,8 @@ func TestClientRclone(t *testing.T) {
 	o.run(true, "", "rclone", "sync", "src", "grid:dst")
 	o.run(true, "", "rclone", "check", "--download", "src", "grid:dst")
 	o.run(true, "", "rclone", "purge", "grid:dst")
-	o.settle()
-	if tree := o.grid.Tree(o.root); len(tree) != 0 {
+	o.Settle()
+	if tree := o.Grid.Tree(o.Root); len(tree) != 0 {
 		t.Errorf("%d names are left", len(tree))
 	}
 }
@@ -357,8 +357,8 @@ func TestClientSSHFS(t *testing.T) {
 		rm mnt/none 2>/dev/null && exit 1; rmdir mnt/out 2>/dev/null && exit 1; ln -s x mnt/link 2>/dev/null && exit 1; true
 	`)
 	o.run(true, databaseScript, "python3", "-", filepath.Join(mount, "database"))
-	o.settle()
-	if n := len(o.grid.Tree(o.root)); n < 30 {
+	o.Settle()
+	if n := len(o.Grid.Tree(o.Root)); n < 30 {
 		t.Errorf("only %d names are on the grid", n)
 	}
 }

@@ -61,8 +61,8 @@ func TestFiles(t *testing.T) {
 					t.Errorf("%s: got %d bytes, want %d", p, len(got), len(data))
 				}
 			}
-			w.settle()
-			tree := w.grid.Tree(w.root)
+			w.Settle()
+			tree := w.Grid.Tree(w.Root)
 			for p, data := range want {
 				if tree[p[1:]] != data || get(t, c, p) != data {
 					t.Errorf("%s is not on the grid as it should be", p)
@@ -200,7 +200,7 @@ func TestReadWriteHandle(t *testing.T) {
 	w := newWorld(t, vfs.Config{})
 	c := w.client("alice")
 	put(t, c, "/f", pattern(1_000_000, 3))
-	w.settle()
+	w.Settle()
 	f, err := c.OpenFile("/f", os.O_RDWR)
 	if err != nil {
 		t.Fatal(err)
@@ -229,8 +229,8 @@ func TestReadWriteHandle(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	w.settle()
-	if tree := w.grid.Tree(w.root); len(tree) != 1 || tree["renamed"] != string(want[:600_000]) {
+	w.Settle()
+	if tree := w.Grid.Tree(w.Root); len(tree) != 1 || tree["renamed"] != string(want[:600_000]) {
 		t.Errorf("got %d files, %d bytes", len(tree), len(tree["renamed"]))
 	}
 }
@@ -276,14 +276,14 @@ func TestBrokenConnectionPublishesNothing(t *testing.T) {
 	}
 	_ = conn.Close()
 	for range 1000 {
-		if used, _ := w.fs.Staged(); used == 0 {
+		if used, _ := w.FS.Staged(); used == 0 {
 			break
 		}
 		time.Sleep(time.Millisecond)
 	}
-	w.settle()
-	if used, _ := w.fs.Staged(); used != 0 || len(w.grid.Tree(w.root)) != 0 {
-		t.Errorf("%d bytes are staged, and there is %q", used, w.grid.Tree(w.root))
+	w.Settle()
+	if used, _ := w.FS.Staged(); used != 0 || len(w.Grid.Tree(w.Root)) != 0 {
+		t.Errorf("%d bytes are staged, and there is %q", used, w.Grid.Tree(w.Root))
 	}
 }
 
@@ -293,7 +293,7 @@ func TestSlowClose(t *testing.T) {
 	c := w.client("alice")
 	put(t, c, "/other", "other")
 	let := make(chan struct{})
-	w.grid.Hook(func(ctx context.Context, op string) error {
+	w.Grid.Hook(func(ctx context.Context, op string) error {
 		if op == "put" {
 			select {
 			case <-let:
@@ -330,7 +330,7 @@ func TestSlowClose(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if got := w.grid.Tree(w.root); got["done"] != pattern(1000, 5) || len(got) != 2 {
+	if got := w.Grid.Tree(w.Root); got["done"] != pattern(1000, 5) || len(got) != 2 {
 		t.Errorf("got %q", got)
 	}
 }
@@ -357,7 +357,7 @@ func TestLargeDirectory(t *testing.T) {
 	var want []string
 	for k := range 1234 {
 		name := fmt.Sprintf("file %04d", k)
-		w.grid.Add(w.root, name, w.grid.PutData(name), "")
+		w.Grid.Add(w.Root, name, w.Grid.PutData(name), "")
 		want = append(want, name)
 	}
 	all, err := w.client("alice").ReadDir("/")
@@ -393,8 +393,8 @@ func TestManyTransfersAtOnce(t *testing.T) {
 		}
 	}
 	all.Wait()
-	w.settle()
-	if n := len(w.grid.Tree(w.root)); n != 5*sessions {
+	w.Settle()
+	if n := len(w.Grid.Tree(w.Root)); n != 5*sessions {
 		t.Errorf("got %d files", n)
 	}
 }
@@ -453,17 +453,7 @@ func TestGarbage(t *testing.T) {
 		"\x00\x00\x00\x05\x01\x00\x00\x00\x03" + "\x00\x00\x00\x0b\xc8\x00\x00\x00\x01\x00\x00\x00\x02xx",
 		strings.Repeat("\x00\x00\x00\x0a\x04\x00\x00\x00\x01\x00\x00\x00\x01z", 100), path.Join("GET", "HTTP"),
 	} {
-		s, err := conn.NewSession()
-		if err != nil {
-			t.Fatal(err)
-		}
-		in, err := s.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.RequestSubsystem("sftp"); err != nil {
-			t.Fatal(err)
-		}
+		s, in, _ := w.raw(conn)
 		_, _ = io.WriteString(in, garbage)
 		_ = in.Close()
 		done := make(chan error, 1)

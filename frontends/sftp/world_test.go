@@ -1,10 +1,11 @@
 package sftp_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
-	"net"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -13,22 +14,18 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
 
-	"context"
 	"tahoe/caps"
 	"tahoe/frontends/auth"
+	"tahoe/frontends/doortest"
 	"tahoe/frontends/sftp"
 	"tahoe/frontends/vfs"
-	"tahoe/frontends/vfs/vfstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A world is a server with accounts, on a grid in memory.
+// A world is a server with accounts of its own, because they have keys.
 type world struct {
-	t    testing.TB
-	grid *vfstest.Grid
-	fs   *vfs.FS
-	root caps.DirectoryWrite
+	*doortest.World
 	addr string
 	key  ssh.Signer
 }
@@ -68,68 +65,61 @@ func (p people) Check(_ context.Context, l auth.Login) (auth.Account, error) {
 
 func newWorld(t testing.TB, c vfs.Config) *world {
 	t.Helper()
-	g := vfstest.NewGrid()
-	w := &world{t: t, grid: g, root: g.NewDir(), key: signer(t, "alice")}
-	w.fs = vfstest.Open(t, g, c)
+	w := &world{World: doortest.New(t, c), key: signer(t, "alice")}
 	s, err := sftp.New(sftp.Config{
 		Portal: &auth.Portal[*vfs.View]{
-			Realm: w.fs.Realm(), Checkers: []auth.Checker{people{w.root, w.key}}, Guard: auth.NewGuard(nil),
+			Realm: w.FS.Realm(), Checkers: []auth.Checker{people{w.Root, w.key}}, Guard: auth.NewGuard(nil),
 		},
 		HostKeys: []ssh.Signer{signer(t, "host")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Service(l).Run(ctx, func() {}) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-	w.addr = l.Addr().String()
+	w.addr, _ = w.Serve(0, s.Service)
 	return w
 }
 
 func (w *world) config(user string, methods ...ssh.AuthMethod) *ssh.ClientConfig {
-	return &ssh.ClientConfig{User: user, Auth: methods, HostKeyCallback: ssh.FixedHostKey(signer(w.t, "host").PublicKey()), Timeout: 10 * time.Second}
+	return &ssh.ClientConfig{User: user, Auth: methods, HostKeyCallback: ssh.FixedHostKey(signer(w.T, "host").PublicKey()), Timeout: 10 * time.Second}
 }
 
 func (w *world) dial(user string) *ssh.Client {
-	w.t.Helper()
+	w.T.Helper()
 	c, err := ssh.Dial("tcp", w.addr, w.config(user, ssh.Password("wonderland")))
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	w.t.Cleanup(func() { _ = c.Close() })
+	w.T.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
 func (w *world) client(user string) *pkgsftp.Client {
-	w.t.Helper()
+	w.T.Helper()
 	c, err := pkgsftp.NewClient(w.dial(user))
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	w.t.Cleanup(func() { _ = c.Close() })
+	w.T.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
-func (w *world) settle() {
-	w.t.Helper()
-	for range 10_000 {
-		if len(w.fs.Queue()) == 0 {
-			return
-		}
-		time.Sleep(time.Millisecond)
+// raw is a channel that speaks SFTP, for tests that send bytes of their own.
+func (w *world) raw(conn *ssh.Client) (s *ssh.Session, in io.WriteCloser, out io.Reader) {
+	w.T.Helper()
+	s, err := conn.NewSession()
+	if err != nil {
+		w.T.Fatal(err)
 	}
-	w.t.Fatalf("still on their way: %+v", w.fs.Queue())
+	if in, err = s.StdinPipe(); err != nil {
+		w.T.Fatal(err)
+	}
+	if out, err = s.StdoutPipe(); err != nil {
+		w.T.Fatal(err)
+	}
+	if err := s.RequestSubsystem("sftp"); err != nil {
+		w.T.Fatal(err)
+	}
+	return s, in, out
 }
 
 func unix(n int64) time.Time { return time.Unix(n, 0) }

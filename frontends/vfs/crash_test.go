@@ -245,7 +245,7 @@ func (w world) live(t *testing.T, seed uint64, die int) (*story, *life) {
 // wakeUp is the next process, which finishes what it finds.
 func (w world) wakeUp(t *testing.T) map[string]string {
 	f, stop := vfstest.Start(t, w.grid, vfs.Config{Dir: w.dir, Secret: crashSecret})
-	settle(t, f)
+	vfstest.Settle(t, f)
 	stop()
 	return w.grid.Tree(w.root)
 }

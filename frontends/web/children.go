@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"tahoe/caps"
+	"tahoe/frontends/serve"
 	"tahoe/frontends/web/wapi"
 	"tahoe/lafs"
 )
@@ -18,8 +19,7 @@ func (s *Server) readChildren(p *post) ([]lafs.NewChild, error) {
 	if p.form.raw == nil {
 		return nil, badRequest("t=%s needs its children as JSON in the body, and t= in the address", p.operation())
 	}
-	src := newBody(p.w, p.r, s.c.Stall)
-	src.r = p.form.raw
+	src := body{serve.NewBody(p.w, p.form.raw, s.c.Stall)}
 	limited := &io.LimitedReader{R: src, N: maxChildren + 1}
 	children, err := decodeChildren(json.NewDecoder(limited))
 	if limited.N <= 0 {

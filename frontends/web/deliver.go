@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"tahoe/frontends/serve"
 )
 
 // A download is how the bytes of a file are asked for.
@@ -44,8 +46,8 @@ func (s *Server) deliver(w *recorder, r *http.Request, f contents, d download) e
 	if r.Method == http.MethodHead {
 		return s.probe(w, r, f, want.off, status)
 	}
-	out := newWatchedWriter(w, s.c.Stall)
-	defer out.dog.stop()
+	out := serve.NewWriter(w, s.c.Stall)
+	defer out.Stop()
 	err = f.Read(r.Context(), want.off, want.size, &delivery{w: w, out: out, status: status})
 	if err == nil && w.status == 0 {
 		w.WriteHeader(status)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"tahoe/frontends/serve"
 	"tahoe/frontends/web/wapi"
 	"tahoe/lafs"
 )
@@ -14,8 +15,8 @@ const flushSize = 64 << 10
 // writeListing answers t=json about a directory. The entries are decoded and written one after the other, so that the answer
 // takes no memory of its own. A short one has its length in the header.
 func (s *Server) writeListing(w *recorder, r *http.Request, l *lafs.Listing) error {
-	out := newWatchedWriter(w, s.c.Stall)
-	defer out.dog.stop()
+	out := serve.NewWriter(w, s.c.Stall)
+	defer out.Stop()
 	h := w.Header()
 	h.Set("Content-Type", "text/plain")
 	flush := func(p *printer) error {

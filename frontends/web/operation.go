@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -81,9 +80,12 @@ func (s *Server) serveOperation(w *recorder, r *http.Request, rt route) error {
 	if op == nil {
 		return problem{status: http.StatusNotFound, text: fmt.Sprintf("unknown/expired handle '%s'", short(rt.rest))}
 	}
+	if q.cancel {
+		defer op.cancel()
+	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	if op.err != nil && !(q.cancel && errors.Is(op.err, context.Canceled)) { // who cancels it is not told that it was
+	if op.err != nil {
 		return op.err
 	}
 	if len(rt.names) > 0 {

@@ -166,7 +166,8 @@ type poll struct {
 	release bool          // forget the handle if it is finished
 }
 
-// get finds an operation, or nil, and does what the client asks for.
+// get finds an operation, or nil, and does what the client asks for. One that is to be cancelled is forgotten; the caller stops it
+// when he has told how it stood.
 func (o *operations) get(handle string, q poll) *operation {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -177,7 +178,9 @@ func (o *operations) get(handle string, q poll) *operation {
 	}
 	finished := op.done()
 	switch {
-	case q.cancel, q.release && finished:
+	case q.cancel:
+		delete(o.table, handle)
+	case q.release && finished:
 		o.release(handle)
 	case q.retain > 0:
 		op.expires, op.fixed = o.clock.Now().Add(q.retain), true

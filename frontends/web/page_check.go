@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tahoe/internal/plural"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
 )
@@ -66,20 +67,13 @@ func checkPage(x lafs.Checked, repair bool) checkData {
 func repairText(r *lafs.RepairResult) string {
 	switch {
 	case r.Successful:
-		return fmt.Sprintf("It was repaired: servers took %s.", plural(r.Placed, "share"))
+		return fmt.Sprintf("It was repaired: servers took %s.", plural.Of(r.Placed, "share"))
 	case r.Attempted:
-		return fmt.Sprintf("The repair did not make it healthy; servers took %s.", plural(r.Placed, "share"))
+		return fmt.Sprintf("The repair did not make it healthy; servers took %s.", plural.Of(r.Placed, "share"))
 	case r.Err != nil:
 		return "It was not repaired."
 	}
 	return "There was nothing to repair."
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func resultOf(title string, r *lafs.CheckResult) result {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"tahoe/frontends/serve"
 )
 
 // A longPage is a page with a list in its middle that may be long.
@@ -16,8 +18,8 @@ type longPage struct {
 
 // streamPage sends a page while it is being made. A short one has its length in the header, and a failure still becomes a status.
 func (s *Server) streamPage(w *recorder, r *http.Request, page longPage) error {
-	out := newWatchedWriter(w, s.c.Stall)
-	defer out.dog.stop()
+	out := serve.NewWriter(w, s.c.Stall)
+	defer out.Stop()
 	setPageHeaders(w.Header(), page.data)
 	w.Header().Set("Content-Type", htmlType)
 	p := &pageStream{out: out, buf: make([]byte, 0, flushSize+4<<10), mute: r.Method == http.MethodHead}

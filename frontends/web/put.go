@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 
 	"tahoe/caps"
 	"tahoe/lafs"
@@ -123,11 +124,24 @@ func (s *Server) storeNew(r *http.Request, p *place, a args, replace lafs.Replac
 	if err != nil {
 		return nil, err
 	}
+	defer preparing(r.Context(), p.dir)()
 	c, err := s.storeFile(r.Context(), o, src)
 	if err != nil {
 		return nil, err
 	}
 	return c, s.link(r, p, lafs.NewChild{Name: p.name(), Child: lafs.ChildOf(c)}, replace)
+}
+
+// preparing makes a directory ready for a link while what is to be linked is on its way. What is wrong with it will be said when it
+// is linked. The caller ends it.
+func preparing(ctx context.Context, dir *lafs.Directory) (end func()) {
+	if dir == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = dir.Prepare(ctx) })
+	return func() { cancel(); running.Wait() }
 }
 
 // link puts a child at a place. Directories that are missing are made.

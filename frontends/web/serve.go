@@ -2,21 +2,13 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
-	"time"
 
+	"tahoe/frontends/serve"
 	"tahoe/reactor"
-)
-
-const (
-	headerTime = 30 * time.Second // for a client to send the header of a request
-	idleTime   = 2 * time.Minute  // for a connection without a request
-	maxHeader  = 64 << 10
 )
 
 // Service makes a service that serves ln, and closes it. When it is told to stop it takes no new connection, lets the
@@ -26,38 +18,13 @@ func (s *Server) Service(ln net.Listener) reactor.Service {
 }
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, ready func()) error {
-	work := reactor.Work(ctx)
 	defer s.operations.close()
-	silent := newSilentConns()
-	srv := &http.Server{
-		Handler:           s,
-		BaseContext:       func(net.Listener) context.Context { return work },
-		ConnState:         silent.note,
-		ReadHeaderTimeout: headerTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn),
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }() // received below
-	ready()
-	select {
-	case err := <-served:
-		_ = srv.Close()
-		s.active.drain()
-		return fmt.Errorf("serve web port: %w", err)
-	case <-ctx.Done():
-	}
-	silent.close()
-	if err := srv.Shutdown(work); err != nil {
-		_ = srv.Close() // cuts what did not finish in time
-	}
-	err := <-served
+	err := serve.HTTP(ctx, ready, ln, s, slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn))
 	s.active.drain()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err != nil {
+		return fmt.Errorf("serve web port: %w", err)
 	}
-	return fmt.Errorf("serve web port: %w", err)
+	return nil
 }
 
 // A tracker counts requests, so that a stop can wait for the last one: http.Server.Close does not.
@@ -94,45 +61,4 @@ func (t *tracker) drain() {
 	}
 	t.mu.Unlock()
 	<-t.drained
-}
-
-// silentConns are connections that have sent nothing yet, such as browsers open ahead of need. http.Server.Shutdown
-// waits five seconds for them; they have nothing to lose, so a stop closes them at once.
-type silentConns struct {
-	mu       sync.Mutex
-	stopping bool
-	conns    map[net.Conn]bool
-}
-
-func newSilentConns() *silentConns { return &silentConns{conns: map[net.Conn]bool{}} }
-
-func (s *silentConns) note(c net.Conn, state http.ConnState) {
-	if s.remember(c, state == http.StateNew) {
-		_ = c.Close()
-	}
-}
-
-// remember says whether c came too late.
-func (s *silentConns) remember(c net.Conn, fresh bool) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !fresh {
-		delete(s.conns, c)
-		return false
-	}
-	s.conns[c] = true
-	return s.stopping
-}
-
-func (s *silentConns) close() {
-	s.mu.Lock()
-	s.stopping = true
-	var all []net.Conn
-	for c := range s.conns {
-		all = append(all, c)
-	}
-	s.mu.Unlock()
-	for _, c := range all {
-		_ = c.Close()
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"tahoe/frontends/serve"
 	"tahoe/frontends/web/wapi"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
@@ -116,13 +117,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt := parseRoute(r.URL.EscapedPath())
 	start := s.c.Clock.Now()
 	if !takesBody(r) {
-		ignoreBody(w, r)
+		serve.IgnoreBody(w, r)
 	}
 	err := s.answer(rec, r, rt)
 	cut := err != nil && rec.status != 0
 	if err != nil && !cut {
 		if takesBody(r) {
-			ignoreBody(w, r)
+			serve.IgnoreBody(w, r)
 		}
 		writeProblem(rec, r, s.withMissing(problemOf(err)))
 	}

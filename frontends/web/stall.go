@@ -1,144 +1,27 @@
 package web
 
 import (
-	"io"
 	"net/http"
-	"sync"
 	"time"
+
+	"tahoe/frontends/serve"
 )
 
-// A watchdog cuts one direction of a connection when an operation on it makes no progress for too long. Only the time
-// within operations counts, so that a slow grid is not taken for a slow client. It works with a timer rather than with
-// deadlines ahead of time, so that what the domain clock says is of no matter.
-type watchdog struct {
-	limit time.Duration
-	cut   func() error
-	timer *time.Timer
+// A body is the body of an upload.
+type body struct{ *serve.Body }
 
-	mu      sync.Mutex
-	stopped bool
-	fired   bool
-}
-
-func newWatchdog(limit time.Duration, cut func() error) *watchdog {
-	d := &watchdog{limit: limit, cut: cut}
-	d.timer = time.AfterFunc(limit, d.fire)
-	d.timer.Stop()
-	return d
-}
-
-// fire puts the deadline into the past. The lock is held so that this cannot happen after stop, when the connection
-// may serve its next request; setting a deadline does not wait.
-func (d *watchdog) fire() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.stopped {
-		d.fired = d.cut() == nil
-	}
-}
-
-func (d *watchdog) begin() { d.timer.Reset(d.limit) }
-func (d *watchdog) end()   { d.timer.Stop() }
-
-// stop ends the watch and says whether the connection was cut.
-func (d *watchdog) stop() bool {
-	d.timer.Stop()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.stopped = true
-	return d.fired
-}
-
-// past is a deadline that has gone by.
-func past() time.Time { return time.Unix(1, 0) }
-
-// A body is the body of an upload. It fails when nothing comes for too long, and remembers why reading failed, so that
-// a client's fault is not taken for the grid's. The reader and close are used by one goroutine at a time.
-type body struct {
-	r   io.Reader
-	dog *watchdog
-	err error
-}
-
-func newBody(w http.ResponseWriter, r *http.Request, limit time.Duration) *body {
-	rc := http.NewResponseController(w)
-	return &body{r: r.Body, dog: newWatchdog(limit, func() error { return rc.SetReadDeadline(past()) })}
-}
-
-func (b *body) Read(p []byte) (int, error) {
-	b.dog.begin()
-	n, err := b.r.Read(p)
-	b.dog.end()
-	if err != nil && err != io.EOF {
-		b.err = err
-	}
-	return n, err
+func newBody(w http.ResponseWriter, r *http.Request, limit time.Duration) body {
+	return body{serve.NewBody(w, r.Body, limit)}
 }
 
 // blame turns the error of an upload into the client's when reading its body is what failed.
-func (b *body) blame(err error, limit time.Duration) error {
-	switch stalled := b.dog.stop(); {
-	case err == nil || b.err == nil:
+func (b body) blame(err error, limit time.Duration) error {
+	switch stalled := b.Stop(); {
+	case err == nil || b.Err() == nil:
 		return err
 	case stalled:
 		return problem{status: http.StatusRequestTimeout, text: "nothing came of the upload for " + limit.String() + ", so it was given up"}
 	default:
 		return badRequest("the upload ended before all of it had come")
 	}
-}
-
-const (
-	maxIgnored = 256 << 10
-	ignoreTime = 5 * time.Second
-)
-
-// ignoreBody takes a body that nobody wants off the connection, so that the next request can follow it, for as long as
-// that is cheap. Else nothing more is read from this connection. Without this net/http would read the rest itself, and
-// wait for ever for a client that announces a body and never sends it. When there is more than we take, http.MaxBytesReader
-// has net/http close the connection gently: a plain close would reset it, and a client that still sends would lose the answer.
-func ignoreBody(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength == 0 {
-		return
-	}
-	rc := http.NewResponseController(w)
-	hangUp := func() error { return rc.SetReadDeadline(past()) }
-	if r.Header.Get("Expect") != "" { // to read would be to ask for the body
-		_ = hangUp()
-		return
-	}
-	dog := newWatchdog(ignoreTime, hangUp)
-	dog.begin()
-	_, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxIgnored))
-	if !dog.stop() && err != nil {
-		_ = hangUp()
-	}
-}
-
-// maxWrite is how much is given to a connection at once: little enough that a client which takes half a KiB a second
-// makes visible progress, enough that the cost of a system call hardly shows.
-const maxWrite = 64 << 10
-
-// watchedWriter writes to a client that may stall.
-type watchedWriter struct {
-	w   io.Writer
-	dog *watchdog
-}
-
-func newWatchedWriter(w http.ResponseWriter, limit time.Duration) *watchedWriter {
-	rc := http.NewResponseController(w)
-	return &watchedWriter{w: w, dog: newWatchdog(limit, func() error { return rc.SetWriteDeadline(past()) })}
-}
-
-func (w *watchedWriter) Write(p []byte) (int, error) {
-	done := 0
-	for done < len(p) {
-		w.dog.begin()
-		n, err := w.w.Write(p[done:min(len(p), done+maxWrite)])
-		w.dog.end()
-		done += n
-		if err != nil {
-			return done, err
-		}
-	}
-	return done, nil
 }

@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 	"os"
+
+	"tahoe/frontends/serve"
 )
 
 // serveStatic serves the operator's own files. They are trusted as the node's own pages are, so they keep no sandbox.
@@ -22,8 +24,8 @@ func (s *Server) serveStatic(w *recorder, r *http.Request, rt route) error {
 	}
 	defer root.Close()
 	w.Header().Del("Content-Security-Policy")
-	out := newWatchedWriter(w, s.c.Stall)
-	defer out.dog.stop()
+	out := serve.NewWriter(w, s.c.Stall)
+	defer out.Stop()
 	http.StripPrefix("/static", http.FileServerFS(root.FS())).ServeHTTP(watchedResponse{w, out}, withPath(r, "/static/"+rt.rest))
 	return nil
 }
@@ -31,7 +33,7 @@ func (s *Server) serveStatic(w *recorder, r *http.Request, rt route) error {
 // watchedResponse hides everything but the three methods, so that files are copied through Write.
 type watchedResponse struct {
 	http.ResponseWriter
-	out *watchedWriter
+	out *serve.Writer
 }
 
 func (w watchedResponse) Write(p []byte) (int, error) { return w.out.Write(p) }

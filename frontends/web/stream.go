@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tahoe/caps"
+	"tahoe/frontends/serve"
 	"tahoe/frontends/web/wapi"
 	"tahoe/lafs"
 )
@@ -50,7 +51,7 @@ func (s *Server) streamWalk(p *post, walk func(*lafs.Directory, *stream, *lafs.D
 	}
 	p.w.Header().Set("Content-Type", "text/plain")
 	out := s.newStream(p.w)
-	defer out.to.dog.stop()
+	defer out.to.Stop()
 	stats := lafs.NewDeepStats()
 	err = walk(d, out, stats)
 	if err != nil && p.w.status == 0 && out.idle() {
@@ -77,7 +78,7 @@ func endsWalk(err error) error {
 // A stream writes lines of JSON as they come.
 type stream struct {
 	w       http.ResponseWriter
-	to      *watchedWriter
+	to      *serve.Writer
 	p       printer
 	flushed time.Time
 	now     func() time.Time
@@ -87,7 +88,7 @@ type stream struct {
 const flushTime = 100 * time.Millisecond
 
 func (s *Server) newStream(w http.ResponseWriter) *stream {
-	return &stream{w: w, to: newWatchedWriter(w, s.c.Stall), p: printer{flat: true}, now: s.c.Clock.Now}
+	return &stream{w: w, to: serve.NewWriter(w, s.c.Stall), p: printer{flat: true}, now: s.c.Clock.Now}
 }
 
 // idle says whether nothing is waiting to be sent.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/webdav"
 
+	"tahoe/frontends/serve"
 	"tahoe/frontends/vfs"
 )
 
@@ -34,7 +35,7 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "30")
 	}
-	ignoreBody(w, r)
+	serve.IgnoreBody(w, r)
 	if text == finiteDepth {
 		h.Set("Content-Type", "application/xml; charset=utf-8")
 	} else {
@@ -53,19 +54,19 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
 type answer struct {
 	http.ResponseWriter
 	q       *request
-	out     *watchedWriter
+	out     *serve.Writer
 	status  int // that was kept back
 	started bool
 	why     error // what the library says it was
 }
 
 func newAnswer(w http.ResponseWriter, q *request, silence time.Duration) *answer {
-	return &answer{ResponseWriter: w, q: q, out: newWatchedWriter(w, silence)}
+	return &answer{ResponseWriter: w, q: q, out: serve.NewWriter(w, silence)}
 }
 
 func (a *answer) stop() {
-	a.out.dog.stop()
-	a.q.body.stop()
+	a.out.Stop()
+	a.q.body.Stop()
 }
 
 // WriteHeader implements http.ResponseWriter. A second one is a failure in the middle: the connection is cut, so that a part is not
@@ -123,7 +124,7 @@ func (a *answer) finish() {
 	if better := statusOf(a.q, a.why); better != 0 && status != http.StatusPreconditionFailed {
 		status = better
 	}
-	if a.q.body.err != nil {
+	if a.q.body.Err() != nil {
 		status = http.StatusBadRequest
 	}
 	if status >= 500 && status != http.StatusInsufficientStorage && a.q.r.Context().Err() == nil {

@@ -3,23 +3,16 @@ package webdav
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
-	"time"
 
+	"tahoe/frontends/serve"
 	"tahoe/reactor"
 )
 
-const (
-	headerTime = 30 * time.Second // for a client to send the header of a request
-	idleTime   = 2 * time.Minute  // for a connection without a request
-	maxHeader  = 64 << 10
-	maxConns   = 1024
-)
+const maxConns = 1024
 
 // Service serves a port of its own, over TLS unless config is nil, and closes it and the server. When it is told to stop it takes no new connection, lets the requests under way finish
 // while the grace period lasts, and then cuts them.
@@ -28,34 +21,15 @@ func (s *Server) Service(ln net.Listener, config *tls.Config) reactor.Service {
 }
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, config *tls.Config, ready func()) error {
-	work := reactor.Work(ctx)
-	defer s.Close() // http.Server.Close does not wait for handlers
+	defer s.Close() // waits for handlers
 	ln = &connLimit{Listener: ln, slots: make(chan struct{}, maxConns)}
 	if config != nil {
 		ln = tls.NewListener(ln, config)
 	}
-	srv := &http.Server{
-		Handler: s, BaseContext: func(net.Listener) context.Context { return work },
-		ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	if err := serve.HTTP(ctx, ready, ln, s, slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)); err != nil {
+		return fmt.Errorf("serve the port of WebDAV: %w", err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }() // received below
-	ready()
-	var err error
-	select {
-	case err = <-served:
-	case <-ctx.Done():
-		if srv.Shutdown(work) != nil {
-			_ = srv.Close() // cuts what did not finish in time
-		}
-		err = <-served
-	}
-	_ = srv.Close()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve the port of WebDAV: %w", err)
+	return nil
 }
 
 // A connLimit takes no more connections than it has slots; the others are closed at once.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/webdav"
 
 	"tahoe/frontends/auth"
+	"tahoe/frontends/serve"
 	"tahoe/frontends/vfs"
 	"tahoe/reactor"
 )
@@ -114,9 +115,9 @@ func (s *Server) inside(w http.ResponseWriter, r *http.Request, in *session) {
 		return
 	}
 	defer leave()
-	q := &request{server: s, view: in.view, r: r, body: newBody(w, r, s.limits.Silence)}
+	q := &request{server: s, view: in.view, r: r, body: serve.NewBody(w, r.Body, s.limits.Silence)}
 	if status, text := q.prepare(); status != 0 {
-		q.body.stop()
+		q.body.Stop()
 		refuse(w, q.r, status, text)
 		return
 	}
@@ -135,7 +136,7 @@ type request struct {
 	server *Server
 	view   *vfs.View
 	r      *http.Request
-	body   *body
+	body   *serve.Body
 
 	path    string              // of the source
 	target  string              // of a move or copy
@@ -158,7 +159,10 @@ func (q *request) prepare() (status int, text string) {
 	}
 	q.path = p
 	r := q.r.Clone(q.r.Context())
-	r.Body = q.body
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{q.body, q.r.Body}
 	q.r = r
 	switch r.Method {
 	case "PROPFIND", "PROPPATCH", "LOCK":

@@ -14,7 +14,6 @@ const (
 	TagBucketCancel       = tagBucketCancel
 	TagClientRenew        = tagClientRenew
 	TagClientCancel       = tagClientCancel
-	TagPlaintextSegment   = tagPlaintextSegment
 	TagConvergence        = tagConvergence
 )
 

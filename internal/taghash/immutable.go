@@ -12,8 +12,6 @@ const (
 	tagStorageIndex      = "allmydata_immutable_key_to_storage_index_v1"
 	tagBlock             = "allmydata_encoded_subshare_v1"
 	tagUEB               = "allmydata_uri_extension_v1"
-	tagPlaintext         = "allmydata_plaintext_v1"
-	tagPlaintextSegment  = "allmydata_plaintext_segment_v1"
 	tagCiphertext        = "allmydata_crypttext_v1"
 	tagCiphertextSegment = "allmydata_crypttext_segment_v1"
 	tagConvergence       = "allmydata_immutable_content_to_key_with_added_secret_v1+" // the plus belongs to it
@@ -24,9 +22,6 @@ func StorageIndex(key [16]byte) storage.Index {
 	return first16(Sum(tagStorageIndex, key[:]))
 }
 
-// NewBlock hashes one block of a share.
-func NewBlock() *Hasher { return New(tagBlock) }
-
 // Block is the hash of one block of a share. It allocates nothing.
 func Block(data []byte) Hash { return Sum(tagBlock, data) }
 
@@ -36,17 +31,8 @@ func UEB(b []byte) Hash { return Sum(tagUEB, b) }
 // NewCiphertext hashes the whole ciphertext of a file.
 func NewCiphertext() *Hasher { return New(tagCiphertext) }
 
-// NewCiphertextSegment hashes one segment of ciphertext.
-func NewCiphertextSegment() *Hasher { return New(tagCiphertextSegment) }
-
 // CiphertextSegment is the hash of one segment of ciphertext. It allocates nothing.
 func CiphertextSegment(data []byte) Hash { return Sum(tagCiphertextSegment, data) }
-
-// NewPlaintext hashes the whole plaintext of a file. Only files of old versions carry this hash.
-func NewPlaintext() *Hasher { return New(tagPlaintext) }
-
-// PlaintextSegment is the hash of one segment of plaintext. Only files of old versions carry this hash.
-func PlaintextSegment(data []byte) Hash { return Sum(tagPlaintextSegment, data) }
 
 // NewConvergence hashes the plaintext of a file to its key: the first 16 bytes of the sum. Equal plaintext gives equal
 // keys where secret, k, n and segmentSize are equal too; segmentSize is that of the file, so the smaller of the

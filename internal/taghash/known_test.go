@@ -70,8 +70,6 @@ func TestKnownAnswers(t *testing.T) {
 		{"UEB", text(taghash.UEB(thousand)), "tjxfjaijry2cxiwtfnqgxgcp4y5yeq7mi4xkrajm7nc3gmllfzaq"},
 		{"ciphertext of nothing", text(taghash.NewCiphertext().Sum()), "itdj6e4njtkoiavlrmxkvpreosscssklunhwtvxn6ggho4rkqwga"},
 		{"ciphertext", text(summed(taghash.NewCiphertext(), "a")), "qw27bas5szcuxtktfc7cde5xo6n6vjxgwufhx5ibjhhie44dcsja"},
-		{"plaintext of nothing", text(taghash.NewPlaintext().Sum()), "5lz5hwz3qj3af7n6e3arblw7xzutvnd3p3fjsngqjcb7utf3x3da"},
-		{"plaintext segment of nothing", text(taghash.PlaintextSegment(nil)), "4fdgf6qruaisyukhqcmoth4t3li6bkolbxvjy4awwcpprdtva7za"},
 
 		{"convergence of nothing", short(taghash.NewConvergence([]byte("converge"), 3, 10, 100).Sum()), "3mo6ni7xweplycin6nowynw2we"},
 		{"convergence", short(summed(taghash.NewConvergence(secret42, 3, 10, 131073), "hello world")), "6hhazabk34n2htagwzh4ols2ym"},

@@ -57,7 +57,7 @@ func TestNodeIsAPairOfHashes(t *testing.T) {
 
 func TestNoAllocation(t *testing.T) {
 	data := make([]byte, 5000)
-	h := taghash.NewBlock()
+	h := taghash.NewCiphertext()
 	for _, c := range []struct {
 		name string
 		call func()

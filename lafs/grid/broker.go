@@ -120,26 +120,27 @@ func NewBroker(connect Connector, c BrokerConfig) *Broker {
 // Set replaces all announcements of one origin. Servers whose announcement stays the same keep their connection; those
 // that are no longer announced are let go. Announcements that make no sense are left out, and the error names them.
 func (b *Broker) Set(o Origin, announcements []Announcement) error {
-	known := make(map[ServerID]sealed, len(announcements))
-	var errs []error
-	for _, a := range announcements {
-		if err := a.check(); err != nil {
-			errs = append(errs, fmt.Errorf("announcement of server %v: %w", a, err))
-			continue
-		}
-		known[a.ID] = a.seal()
-	}
+	known, err := sealAll(announcements)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.known[o] = known
-	return errors.Join(append(errs, b.merge())...)
+	return errors.Join(err, b.merge())
 }
 
 // Update adds announcements to those of their origin, in place of the former ones of the same servers. Those that make no
 // sense are left out, and the error names them.
 func (b *Broker) Update(o Origin, announcements ...Announcement) error {
-	var errs []error
+	known, err := sealAll(announcements)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.Copy(b.known[o], known)
+	return errors.Join(err, b.merge())
+}
+
+// sealAll leaves out what makes no sense, and the error names it.
+func sealAll(announcements []Announcement) (map[ServerID]sealed, error) {
 	known := make(map[ServerID]sealed, len(announcements))
+	var errs []error
 	for _, a := range announcements {
 		if err := a.check(); err != nil {
 			errs = append(errs, fmt.Errorf("announcement of server %v: %w", a, err))
@@ -147,10 +148,7 @@ func (b *Broker) Update(o Origin, announcements ...Announcement) error {
 		}
 		known[a.ID] = a.seal()
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	maps.Copy(b.known[o], known)
-	return errors.Join(append(errs, b.merge())...)
+	return known, errors.Join(errs...)
 }
 
 // merge makes the members of what is known. b.mu is held.

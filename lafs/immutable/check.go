@@ -40,13 +40,6 @@ func NewChecker(c CheckerConfig) *Checker {
 	return &Checker{c}
 }
 
-const (
-	// maxAsked is how many servers are asked for their shares at the same time, and maxVerified how many of the shares
-	// of a file are read at the same time.
-	maxAsked    = 64
-	maxVerified = 20
-)
-
 // Check asks all connected servers which shares of a file they have. With Verify it reads every share that they say they have, to
 // the last hash and block; what no reader looks at, which are two sizes in the header and the plaintext hash tree, is not
 // looked at either. The memory of that does not grow with the file but for two hash trees a share, and taken from the budget, but for 64 KiB of each share.
@@ -105,25 +98,12 @@ func (k *check) ask(ctx context.Context) error {
 	servers := k.c.c.Servers.Permuted(k.cap.Index())
 	var wg sync.WaitGroup
 	if k.opts.AddLease {
-		wg.Go(func() { k.unrenewed = addLeases(ctx, &k.c.c, k.cap.Index(), k.opts.Renewing(servers)) })
+		renewal := health.Renewal{Lease: k.c.c.Lease, Timeout: k.c.c.QueryTimeout, Log: k.c.c.Log}
+		wg.Go(func() { k.unrenewed = renewal.Renew(ctx, k.cap.Index(), k.opts.Renewing(servers)) })
 	}
-	each(servers, maxAsked, func(s *grid.Server) { k.askOne(ctx, s) })
+	health.Each(servers, health.MaxAsked, func(s *grid.Server) { k.askOne(ctx, s) })
 	wg.Wait()
 	return context.Cause(ctx)
-}
-
-// each calls f for each of all, most at the same time.
-func each[T any](all []T, most int, f func(T)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, most)
-	for _, x := range all {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			f(x)
-		})
-	}
-	wg.Wait()
 }
 
 func (k *check) askOne(ctx context.Context, s *grid.Server) {
@@ -149,28 +129,9 @@ func (k *check) askOne(ctx context.Context, s *grid.Server) {
 	}
 }
 
-// addLeases renews the leases of all shares of an index, and returns the servers that failed to. What has none of them says so, and
-// nothing else that goes wrong harms the shares now, so it is no error.
-func addLeases(ctx context.Context, c *CheckerConfig, i storage.Index, servers []*grid.Server) []*grid.Server {
-	var mu sync.Mutex
-	var failed []*grid.Server
-	each(servers, maxAsked, func(s *grid.Server) {
-		ctx, cancel := context.WithTimeout(ctx, c.QueryTimeout)
-		defer cancel()
-		err := s.Storage().AddLease(ctx, i, c.Lease(i, s.TubID()))
-		if err != nil && !errors.Is(err, storage.ErrNotFound) && ctx.Err() != context.Canceled {
-			c.Log.Warn("renewing lease", "server", s.Name(), "index", i.Abbrev(), "error", err)
-			mu.Lock()
-			defer mu.Unlock()
-			failed = append(failed, s)
-		}
-	})
-	return failed
-}
-
 // verify reads the shares, and advises servers of those that are corrupt.
 func (k *check) verify(ctx context.Context) error {
-	each(k.shares, maxVerified, func(x *checkedShare) {
+	health.Each(k.shares, health.MaxVerified, func(x *checkedShare) {
 		if x.err == nil && ctx.Err() == nil {
 			x.err = k.verifyShare(ctx, x)
 		}

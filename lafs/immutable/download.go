@@ -72,8 +72,8 @@ type File struct {
 	truth    truth
 	segments []taghash.Hash // leaves of the ciphertext hash tree; nil until they are known
 	shares   []*share
-	answers  map[grid.ServerID]*Answer // what each server said last
-	fetches  int                       // under way
+	answers  map[grid.ServerID]*grid.Answer // what each server said last
+	fetches  int                            // under way
 }
 
 // Open makes a File of a capability. It asks nobody.
@@ -96,7 +96,7 @@ type facts interface {
 }
 
 func (d *Downloader) open(c facts) *File {
-	return &File{d: d, chk: c, key: func() *[16]byte { return nil }, index: c.Index(), turn: make(chan struct{}, 1), answers: make(map[grid.ServerID]*Answer), changed: make(chan struct{})}
+	return &File{d: d, chk: c, key: func() *[16]byte { return nil }, index: c.Index(), turn: make(chan struct{}, 1), answers: make(map[grid.ServerID]*grid.Answer), changed: make(chan struct{})}
 }
 
 // Size is the size of the file in bytes.

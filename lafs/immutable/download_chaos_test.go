@@ -15,12 +15,18 @@ import (
 	"tahoe/storage/storagetest"
 )
 
-// chaosRuns is how many runs TestHealthyServersAmongHungOnes makes; TAHOE_CHAOS says another number.
-const chaosRuns = 200
+// The runs that TestHealthyServersAmongHungOnes makes; TAHOE_CHAOS says another number.
+const (
+	chaosRuns      = 200
+	shortChaosRuns = 40
+)
 
 // While k servers are healthy, if slow, a download succeeds in time, whatever the others do.
 func TestHealthyServersAmongHungOnes(t *testing.T) {
 	runs := chaosRuns
+	if testing.Short() {
+		runs = shortChaosRuns
+	}
 	if n, err := strconv.Atoi(os.Getenv("TAHOE_CHAOS")); err == nil {
 		runs = n
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tahoe/caps"
+	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
 	"tahoe/storage"
 	"tahoe/storage/storagetest"
@@ -115,9 +116,9 @@ func TestWrongUEBsAreReported(t *testing.T) {
 }
 
 func TestEqualTroublesAreSaidOnce(t *testing.T) {
-	var asked []immutable.Answer
+	var asked grid.Answers
 	for i, name := range []string{"attic", "cellar", "shed"} {
-		asked = append(asked, immutable.Answer{Server: name, Err: &immutable.CorruptShareError{
+		asked = append(asked, grid.Answer{Server: name, Err: &grid.CorruptShareError{
 			Server: name, Share: storage.ShareNum(i), Part: "header", Err: errFull}})
 	}
 	err := &immutable.NotEnoughSharesError{Have: 0, Need: 3, Asked: asked}

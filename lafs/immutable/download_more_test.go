@@ -314,7 +314,7 @@ func TestMemoryDoesNotGrowWithTheFile(t *testing.T) {
 }
 
 func Example_downloadError() {
-	err := &immutable.CorruptShareError{Server: "attic", Share: 4, Part: "block 3"}
+	err := &grid.CorruptShareError{Server: "attic", Share: 4, Part: "block 3"}
 	fmt.Println(err)
 	// Output: share 4 of aaaaa on attic is corrupt in its block 3
 }

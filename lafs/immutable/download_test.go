@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
 	"tahoe/storage"
 	"tahoe/storage/storagetest"
@@ -291,7 +292,7 @@ func TestHugeSizeIsRefused(t *testing.T) {
 }
 
 func ExampleNotEnoughSharesError() {
-	err := &immutable.NotEnoughSharesError{Have: 2, Need: 3, Asked: []immutable.Answer{
+	err := &immutable.NotEnoughSharesError{Have: 2, Need: 3, Asked: grid.Answers{
 		{Server: "attic", Shares: []storage.ShareNum{4}}, {Server: "cellar", Shares: []storage.ShareNum{7}}, {Server: "shed"}}}
 	fmt.Println(err)
 	// Output: found 2 good shares, and 3 are needed to rebuild the file; asked 3 servers (attic, cellar: 1 share; shed: no shares)

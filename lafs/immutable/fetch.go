@@ -203,7 +203,7 @@ func (x *fetch) giveUp() {
 			e.Asked = append(e.Asked, *a)
 			continue
 		}
-		e.Asked = append(e.Asked, Answer{Server: s.Name(), Err: errStalled})
+		e.Asked = append(e.Asked, grid.Answer{Server: s.Name(), Err: errStalled})
 	}
 	if x.mismatched() {
 		x.cancel(&MismatchError{Reason: "its hash is not that of the file to which they belong, and they agree with each other", short: *e})
@@ -244,7 +244,7 @@ func (f *File) blame(s *share, err error) {
 	next := *a
 	next.Err = err
 	if p, ok := errors.AsType[*partError](err); ok {
-		next.Err = &CorruptShareError{Server: s.name, Index: f.index, Share: storage.ShareNum(s.num), Part: p.part, Err: p.err}
+		next.Err = &grid.CorruptShareError{Server: s.name, Index: f.index, Share: storage.ShareNum(s.num), Part: p.part, Err: p.err}
 	}
 	f.answers[s.server.ID()] = &next
 }
@@ -253,7 +253,7 @@ func (f *File) blame(s *share, err error) {
 // corrupt. f.mu is held.
 func (x *fetch) found(server *grid.Server, readers map[storage.ShareNum]storage.Reader, latency int) {
 	f := x.f
-	a := &Answer{Server: server.Name()}
+	a := &grid.Answer{Server: server.Name()}
 	for num, r := range readers {
 		if num < 0 || int(num) >= f.chk.Total() {
 			continue

@@ -147,6 +147,6 @@ func (x *fetch) answered(server *grid.Server, readers map[storage.ShareNum]stora
 		x.found(server, readers, latency)
 	case x.ctx.Err() != nil: // cut short: nothing is known
 	default:
-		x.f.answers[server.ID()] = &Answer{Server: server.Name(), Err: err}
+		x.f.answers[server.ID()] = &grid.Answer{Server: server.Name(), Err: err}
 	}
 }

@@ -256,11 +256,11 @@ func (p *placer) unhappy(plan []int) error {
 }
 
 // report is what each server said.
-func (p *placer) report(plan []int) []Answer {
-	var out []Answer
+func (p *placer) report(plan []int) grid.Answers {
+	var out grid.Answers
 	for i, held := range p.layout(plan) {
 		x := p.servers[i]
-		a := Answer{Server: x.Name(), Err: x.err}
+		a := grid.Answer{Server: x.Name(), Err: x.err}
 		for _, n := range held {
 			a.Shares = append(a.Shares, storage.ShareNum(n))
 		}
@@ -270,7 +270,7 @@ func (p *placer) report(plan []int) []Answer {
 		out = append(out, a)
 	}
 	for _, s := range p.barred {
-		out = append(out, Answer{Server: s.Name(), Err: s.Barred()})
+		out = append(out, grid.Answer{Server: s.Name(), Err: s.Barred()})
 	}
 	return out
 }

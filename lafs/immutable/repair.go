@@ -105,12 +105,12 @@ func sharemapOf(r *health.Result) map[storage.ShareNum][]*grid.Server {
 }
 
 // answersOf is what each server said.
-func answersOf(r *health.Result) []Answer {
+func answersOf(r *health.Result) grid.Answers {
 	at := map[grid.ServerID]int{}
-	var out []Answer
+	var out grid.Answers
 	for _, s := range r.Responding {
 		at[s.ID()] = len(out)
-		out = append(out, Answer{Server: s.Name()})
+		out = append(out, grid.Answer{Server: s.Name()})
 	}
 	for _, s := range r.Shares {
 		for _, server := range s.Servers {
@@ -124,11 +124,11 @@ func answersOf(r *health.Result) []Answer {
 		if !ok {
 			i = len(out)
 			at[p.Server.ID()] = i
-			out = append(out, Answer{Server: p.Server.Name()})
+			out = append(out, grid.Answer{Server: p.Server.Name()})
 		}
 		out[i].Err = p.Err
 		if p.Part != "" {
-			out[i].Err = &CorruptShareError{Server: p.Server.Name(), Index: r.Index, Share: p.Share, Part: p.Part, Err: p.Err}
+			out[i].Err = &grid.CorruptShareError{Server: p.Server.Name(), Index: r.Index, Share: p.Share, Part: p.Part, Err: p.Err}
 		}
 	}
 	return out
@@ -163,7 +163,7 @@ func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repai
 	e := &RepairError{Missing: out.After.Expected - out.After.Good, Total: out.After.Expected}
 	for _, s := range out.After.Responding {
 		if err := failed[s.ID()]; err != nil {
-			e.Answers = append(e.Answers, Answer{Server: s.Name(), Err: err})
+			e.Answers = append(e.Answers, grid.Answer{Server: s.Name(), Err: err})
 		}
 	}
 	return e
@@ -247,16 +247,16 @@ var errOtherShares = errors.New("the shares that were made anew are not those th
 // A RepairError reports that shares of a file found no place.
 type RepairError struct {
 	Missing, Total int
-	Answers        []Answer
+	Answers        grid.Answers
 }
 
 func (e *RepairError) Error() string {
 	s := fmt.Sprintf("no server took %d of the %d shares", e.Missing, e.Total)
 	if len(e.Answers) > 0 {
-		s += " (" + answersText(e.Answers) + ")"
+		s += " (" + e.Answers.String() + ")"
 	}
 	return s
 }
 
 // Unwrap gives what went wrong at each server.
-func (e *RepairError) Unwrap() []error { return answerErrors(e.Answers) }
+func (e *RepairError) Unwrap() []error { return e.Answers.Errors() }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"tahoe/internal/plural"
 )
 
 // A Status is what a keeper does, and what it knows, for people and programs. It holds no capability.
@@ -199,9 +201,9 @@ func lasting(t, now time.Time) string {
 func span(d time.Duration) string {
 	switch {
 	case d < 2*time.Hour:
-		return number(int(d.Minutes()), "minute", "minutes")
+		return plural.Of(int(d.Minutes()), "minute")
 	case d < 2*day:
-		return number(int(d.Hours()), "hour", "hours")
+		return plural.Of(int(d.Hours()), "hour")
 	}
-	return number(int(d/day), "day", "days")
+	return plural.Of(int(d/day), "day")
 }

@@ -2,13 +2,10 @@ package mutable
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"tahoe/caps"
-	"tahoe/lafs/grid"
 	"tahoe/lafs/health"
-	"tahoe/storage"
 )
 
 // A Verifier is a mutable file of which no more is known than the capability to verify it.
@@ -83,38 +80,10 @@ func (o *op) inspectOnce(ctx context.Context, verify bool) (*Servermap, error) {
 func (o *op) addLeases(ctx context.Context, opts health.Options) {
 	i := o.f.key.index
 	o.m.c.Servers.Settle(ctx, o.m.c.Encoding.Needed)
-	each(opts.Renewing(o.m.c.Servers.Permuted(i)), maxAsked, func(s *grid.Server) {
-		ctx, cancel := context.WithTimeout(ctx, o.m.c.WriteTimeout)
-		defer cancel()
-		err := s.Storage().AddLease(ctx, i, o.m.c.Lease(i, s.TubID()))
-		if err != nil && !errors.Is(err, storage.ErrNotFound) && ctx.Err() != context.Canceled {
-			o.m.c.Log.Warn("renewing lease", "server", s.Name(), "index", i.Abbrev(), "error", err)
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			o.unrenewed = append(o.unrenewed, s)
-		}
-	})
-}
-
-const (
-	// maxAsked is how many servers are asked for leases at the same time, and maxVerified how many of the shares of a file are
-	// read at the same time.
-	maxAsked    = 64
-	maxVerified = 20
-)
-
-// each calls f for each of all, most at the same time.
-func each[T any](all []T, most int, f func(T)) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, most)
-	for _, x := range all {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			f(x)
-		})
-	}
-	wg.Wait()
+	failed := health.Renewal{Lease: o.m.c.Lease, Timeout: o.m.c.WriteTimeout, Log: o.m.c.Log}.Renew(ctx, i, opts.Renewing(o.m.c.Servers.Permuted(i)))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unrenewed = failed
 }
 
 // verifyBest verifies all shares of the best version. It notes in the map what is wrong with each.
@@ -136,7 +105,7 @@ func (o *op) verifyBest(ctx context.Context, s *Servermap) error {
 		return err
 	}
 	defer release()
-	each(all, lanes, func(x *sighting) {
+	health.Each(all, lanes, func(x *sighting) {
 		if err := r.verifyAll(ctx, x); err != nil && ctx.Err() == nil {
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -157,7 +126,7 @@ func (r *retrieval) lanes(ctx context.Context, shares int) (n int, release func(
 		return 0, nil, err
 	}
 	releases := []func(){first}
-	for len(releases) < min(maxVerified, shares) {
+	for len(releases) < min(health.MaxVerified, shares) {
 		more, ok := r.o.budget(need).TryAcquire(need)
 		if !ok {
 			break

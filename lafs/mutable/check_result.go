@@ -21,7 +21,7 @@ func (o *op) health(s *Servermap) *health.Result {
 		}
 		r.Responding = append(r.Responding, a.server)
 		for _, x := range a.shares {
-			if c, ok := x.bad.(*CorruptShareError); ok {
+			if c, ok := x.bad.(*grid.CorruptShareError); ok {
 				r.Corrupt = append(r.Corrupt, health.Place{Server: x.server, Share: x.num, Part: c.Part, Err: c.Err})
 			} else if x.bad != nil {
 				r.Failed = append(r.Failed, health.Place{Server: x.server, Share: x.num, Err: x.bad})

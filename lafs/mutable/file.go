@@ -2,6 +2,7 @@ package mutable
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -123,10 +124,10 @@ func (o *op) end() {
 const adviceTimeout = 2 * time.Second
 
 // corrupt notes that a share does not verify, and advises its server of that, once.
-func (o *op) corrupt(server *grid.Server, num storage.ShareNum, check []byte, err error) *CorruptShareError {
-	e := &CorruptShareError{Server: server.Name(), Index: o.f.key.index, Share: num, Part: layout.PartHeader.String(), Err: err}
+func (o *op) corrupt(server *grid.Server, num storage.ShareNum, check []byte, err error) *grid.CorruptShareError {
+	e := &grid.CorruptShareError{Server: server.Name(), Index: o.f.key.index, Share: num, Part: layout.PartHeader.String(), Err: err}
 	if c, ok := err.(*layout.CorruptError); ok {
-		e.Part = c.Part.String()
+		e.Part, e.Err = c.Part.String(), errors.New(c.Reason)
 	}
 	id := shareID{server.ID(), num}
 	o.mu.Lock()
@@ -139,10 +140,10 @@ func (o *op) corrupt(server *grid.Server, num storage.ShareNum, check []byte, er
 	return e
 }
 
-func (o *op) advise(server *grid.Server, num storage.ShareNum, e *CorruptShareError) {
+func (o *op) advise(server *grid.Server, num storage.ShareNum, e *grid.CorruptShareError) {
 	ctx, cancel := context.WithTimeout(o.outer, adviceTimeout)
 	defer cancel()
-	reason := e.trouble()
+	reason := e.Trouble()
 	err := server.Storage().AdviseCorrupt(ctx, storage.Corruption{
 		Kind: storage.KindMutable, Index: o.f.key.index, Share: num, Reason: reason[:min(len(reason), storage.MaxReason)],
 	})

@@ -36,6 +36,30 @@ func (f *File) Modify(ctx context.Context, limit int64, edit func(old []byte) ([
 	return c.run(ctx)
 }
 
+// Prepare finds out what a Modify that follows soon would ask the servers for, which has only to write then. Who stores something
+// that he is going to link calls it meanwhile. Contents of more than limit bytes are ErrTooLarge.
+func (f *File) Prepare(ctx context.Context, limit int64) error {
+	if !f.Writeable() {
+		return fmt.Errorf("prepare %v: %w", f, ErrReadOnly)
+	}
+	o := f.begin(ctx)
+	defer o.end()
+	done, err := o.p.takeTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	b, err := o.basis(ctx, false, ModeWrite, (*Servermap).Best)
+	if err != nil {
+		return err
+	}
+	b, _, _, err = o.contents(ctx, b, min(limit, MaxSDMF), (*Servermap).Best)
+	if err == nil && b.s.settled(b.v) {
+		o.p.learn(b.s.lean())
+	}
+	return err
+}
+
 // A change is one call of Modify.
 type change struct {
 	o     *op

@@ -31,7 +31,7 @@ type place struct {
 	private *layout.PrivateKey // used by those only who hold the write capability
 	prefix  layout.Prefix      // of the newest version whose signature was found good
 	taken   uint64             // the highest sequence number that was used here, with success or without
-	known   *Servermap         // where all shares are, after a write; nil when that is not certain
+	known   *Servermap         // where all shares are, after a write or Prepare; nil when that is not certain
 	advised map[shareID]bool   // the corrupt shares of which servers were advised
 }
 

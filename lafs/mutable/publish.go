@@ -309,10 +309,10 @@ func (p *publication) conclude() error {
 }
 
 // answers are what the servers did, in their order.
-func (p *publication) answers() []Answer {
-	var out []Answer
+func (p *publication) answers() grid.Answers {
+	var out grid.Answers
 	for _, s := range p.s.servers {
-		a := Answer{Server: s.Name(), Err: p.failed[s.ID()]}
+		a := grid.Answer{Server: s.Name(), Err: p.failed[s.ID()]}
 		for num, servers := range p.placed {
 			if slices.Contains(servers, s) {
 				a.Shares = append(a.Shares, num)

@@ -60,7 +60,7 @@ func checkBytes(b []byte) []byte {
 }
 
 // examine verifies the head of a share. whole says that x.first is all there is of it. What is wrong with the share itself is a
-// *CorruptShareError; any other error is that of reading more of it.
+// *grid.CorruptShareError; any other error is that of reading more of it.
 func (o *op) examine(ctx context.Context, x *sighting, whole, shallow bool) error {
 	o.mu.Lock()
 	known, again := o.bad[x.id()]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tahoe/internal/plural"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/health"
 	"tahoe/storage"
@@ -157,7 +158,7 @@ func (p *publication) unlike(v *VersionShares) map[grid.ServerID]*target {
 	for id, a := range p.s.answers {
 		for num, x := range a.shares {
 			p.load[id]++
-			_, corrupt := x.bad.(*CorruptShareError)
+			_, corrupt := x.bad.(*grid.CorruptShareError)
 			switch {
 			case x.bad == nil && x.head.Prefix == v.prefix:
 				p.placed[num] = append(p.placed[num], a.server)
@@ -177,18 +178,18 @@ func (p *publication) unlike(v *VersionShares) map[grid.ServerID]*target {
 
 // unmended says why a file is not healthy after a repair.
 func (p *publication) unmended(r *health.Result) error {
-	var failed []Answer
+	var failed grid.Answers
 	for _, a := range p.answers() {
 		if a.Err != nil {
 			failed = append(failed, a)
 		}
 	}
-	text := fmt.Sprintf("%d of %s are still missing", r.Expected-r.Good, count(r.Expected, "share"))
+	text := fmt.Sprintf("%d of %s are still missing", r.Expected-r.Good, plural.Of(r.Expected, "share"))
 	if r.Wrong > 0 {
-		text += fmt.Sprintf(", and %s of other versions are left", count(r.Wrong, "share"))
+		text += fmt.Sprintf(", and %s of other versions are left", plural.Of(r.Wrong, "share"))
 	}
 	if len(failed) > 0 {
-		text += " (" + answersText(failed) + ")"
+		text += " (" + failed.String() + ")"
 	}
 	return errors.New(text)
 }

@@ -155,24 +155,24 @@ func (s *Servermap) contested() bool {
 }
 
 // Bad are the shares that did not verify, with what was wrong with them.
-func (s *Servermap) Bad() []*CorruptShareError {
-	var out []*CorruptShareError
+func (s *Servermap) Bad() []*grid.CorruptShareError {
+	var out []*grid.CorruptShareError
 	for _, a := range s.answers {
 		for _, x := range a.shares {
-			if c, ok := x.bad.(*CorruptShareError); ok {
+			if c, ok := x.bad.(*grid.CorruptShareError); ok {
 				out = append(out, c)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b *CorruptShareError) int {
+	slices.SortFunc(out, func(a, b *grid.CorruptShareError) int {
 		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Share, b.Share))
 	})
 	return out
 }
 
 // Answers are what the servers said that were asked, in permuted order.
-func (s *Servermap) Answers() []Answer {
-	var out []Answer
+func (s *Servermap) Answers() grid.Answers {
+	var out grid.Answers
 	for _, server := range s.servers {
 		if a := s.answers[server.ID()]; a != nil {
 			out = append(out, a.public())
@@ -181,8 +181,8 @@ func (s *Servermap) Answers() []Answer {
 	return out
 }
 
-func (a *answer) public() Answer {
-	out := Answer{Server: a.server.Name(), Err: a.err}
+func (a *answer) public() grid.Answer {
+	out := grid.Answer{Server: a.server.Name(), Err: a.err}
 	for n, x := range a.shares {
 		if x.bad != nil {
 			out.Err = x.bad

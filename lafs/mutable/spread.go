@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"tahoe/internal/plural"
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/health"
@@ -52,7 +53,7 @@ func (o *op) spread(ctx context.Context, s *Servermap, v *VersionShares) (*healt
 	}
 	r := last.health(after)
 	if n := len(last.homes(after).Leaving); n > 0 {
-		err = fmt.Errorf("%s found no other place", count(n, "share"))
+		err = fmt.Errorf("%s found no other place", plural.Of(n, "share"))
 	}
 	return r, placed, err
 }

@@ -31,6 +31,11 @@ func TestRoundTrips(t *testing.T) {
 		{"modify, remembered", caps.SDMF, large, false, 1, modify},
 		{"modify small", caps.SDMF, small, true, 2, modify},
 		{"modify large", caps.SDMF, large, true, 3, modify},
+		{"prepare large", caps.SDMF, large, true, 2, prepare},
+		{"modify large, prepared", caps.SDMF, large, true, 3, func(t *testing.T, f *mutable.File) error {
+			must(t, prepare(t, f))
+			return modify(t, f)
+		}},
 		{"overwrite, remembered", caps.SDMF, small, false, 1, overwrite},
 		{"overwrite small", caps.SDMF, small, true, 2, overwrite},
 		{"overwrite MDMF", caps.MDMF, large, true, 2, overwrite},
@@ -71,6 +76,8 @@ func modify(t *testing.T, f *mutable.File) error {
 	_, err := f.Modify(t.Context(), 1<<20, func(old []byte) ([]byte, error) { return append(old, 'x'), nil })
 	return err
 }
+
+func prepare(t *testing.T, f *mutable.File) error { return f.Prepare(t.Context(), 1<<20) }
 
 func overwrite(t *testing.T, f *mutable.File) error {
 	_, err := f.Overwrite(t.Context(), strings.NewReader("new"), 3)

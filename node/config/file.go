@@ -15,18 +15,6 @@ func (f *File) Bytes() []byte {
 	return []byte(text)
 }
 
-// Name is what messages call the file.
-func (f *File) Name() string { return f.name }
-
-// Sections are the names of all sections but DEFAULT, in the order of the file.
-func (f *File) Sections() []string {
-	var names []string
-	for _, s := range f.sections {
-		names = append(names, s.name)
-	}
-	return names
-}
-
 // Keys are the keys of a section, in lower case, those of DEFAULT behind its own.
 func (f *File) Keys(name string) []string {
 	s := f.section(name)

@@ -70,4 +70,8 @@ func Held(h http.Header) any {
 }
 
 // Uploads is the number of shares that are being uploaded.
-func (h *Handler) Uploads() int { return h.uploads.len() }
+func (h *Handler) Uploads() int {
+	h.uploads.mu.Lock()
+	defer h.uploads.mu.Unlock()
+	return len(h.uploads.byKey)
+}

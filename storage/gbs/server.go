@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"tahoe/reactor"
 )
 
 // ServerConfig adjusts a Server. Its zero value works.
@@ -125,7 +127,7 @@ func (s *Server) accept(ctx context.Context, wg *sync.WaitGroup) error {
 			// Out of file descriptors, most likely: it passes.
 			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
 			s.cfg.Log.WarnContext(ctx, "accepting storage connections", "err", err, "retry", delay)
-			pause(ctx, delay)
+			_ = reactor.Sleep(ctx, reactor.System(), delay) // when ctx ends, so does Accept
 			continue
 		}
 		delay = 0
@@ -137,15 +139,6 @@ func (s *Server) accept(ctx context.Context, wg *sync.WaitGroup) error {
 			warned = now
 			s.cfg.Log.WarnContext(ctx, "too many storage connections", "limit", s.cfg.MaxConns)
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }
 

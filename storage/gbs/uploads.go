@@ -174,10 +174,3 @@ func (t *uploads) abandoned(i storage.Index, shares []storage.ShareNum, secret u
 	}
 	return out
 }
-
-// len is the number of uploads in the table.
-func (t *uploads) len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.byKey)
-}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"tahoe/reactor"
 	"tahoe/storage"
 )
 
@@ -160,7 +161,7 @@ func (f *Faulty) do(ctx context.Context, c Call, call func() error) (shape []Eff
 		case kindHang:
 			return nil, nil, hang(ctx)
 		case kindDelay:
-			if err := sleep(ctx, e.delay); err != nil {
+			if err := reactor.Sleep(ctx, reactor.System(), e.delay); err != nil {
 				return nil, nil, err
 			}
 		case kindVanish:

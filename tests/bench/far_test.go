@@ -219,7 +219,10 @@ func BenchmarkFarDirectory(b *testing.B) {
 		}
 		return d
 	}
-	add := func(b *testing.B, c *lafs.Client, d *lafs.Directory) {
+	add := func(b *testing.B, c *lafs.Client, d *lafs.Directory) { // as the web port does it
+		var preparing sync.WaitGroup
+		defer preparing.Wait()
+		preparing.Go(func() { _ = d.Prepare(b.Context()) })
 		r, err := c.Put(b.Context(), s.next(), lafs.PutOptions{Size: s.size})
 		if err != nil {
 			b.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tahoe/frontends/doortest"
 	"tahoe/frontends/web/wapi"
 	"tahoe/tests/gridtest"
 )
@@ -31,7 +32,7 @@ func openHouse(t *testing.T) *house {
 	}
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	const free = "tcp:0:interface=127.0.0.1"
-	h := &house{world: &world{t: t, dir: t.TempDir()}}
+	h := &house{world: &world{World: &doortest.World{T: t}, dir: t.TempDir()}}
 	h.grid = gridtest.New(t, gridtest.Config{Client: map[string]string{
 		"sftpd/enabled": "true", "sftpd/port": free, "ftpd/enabled": "true", "ftpd/port": free, "ftpd/implicit.port": free,
 		"webdav/enabled": "true", "webdav/port": free,
@@ -49,7 +50,7 @@ func openHouse(t *testing.T) *house {
 
 // findDoors reads where the node says that it is, and which key it has.
 func (h *house) findDoors() {
-	h.t.Helper()
+	h.T.Helper()
 	h.tcp = map[string]string{}
 	for line := range strings.Lines(h.grid.Client.Output()) {
 		if name, addr, ok := strings.Cut(strings.TrimSpace(line), " port: "); ok {
@@ -58,7 +59,7 @@ func (h *house) findDoors() {
 	}
 	host, port, err := net.SplitHostPort(h.tcp["SFTP"])
 	if err != nil {
-		h.t.Fatalf("the node names no SFTP port: %s", h.grid.Client.Output())
+		h.T.Fatalf("the node names no SFTP port: %s", h.grid.Client.Output())
 	}
 	key := h.read(filepath.Join(h.grid.ClientDir(), "private", "ssh_host_ed25519_key.pub"))
 	h.file("known", fmt.Sprintf("[%s]:%s %s", host, port, key))
@@ -70,46 +71,46 @@ func (h *house) findDoors() {
 
 // read reads a file of this machine; a name that is not absolute begins in the folder of the test.
 func (h *house) read(name string) string {
-	h.t.Helper()
+	h.T.Helper()
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(h.dir, name)
 	}
 	b, err := os.ReadFile(name)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return string(b)
 }
 
 func (h *house) tahoe(stdin string, args ...string) string {
-	h.t.Helper()
-	return h.must(stdin, gridtest.Binary(h.t), append([]string{"-d", h.grid.ClientDir()}, args...)...)
+	h.T.Helper()
+	return h.must(stdin, gridtest.Binary(h.T), append([]string{"-d", h.grid.ClientDir()}, args...)...)
 }
 
 // sftp runs a batch of commands.
 func (h *house) sftp(batch ...string) string {
-	h.t.Helper()
+	h.T.Helper()
 	return h.must(strings.Join(batch, "\n")+"\n", "sftp", "-F", "config", "-b", "-", "grid")
 }
 
 // waiting is what the node says of files on their way.
 func (h *house) waiting() wapi.Waiting {
-	h.t.Helper()
+	h.T.Helper()
 	var all struct{ Status wapi.Status }
 	out := h.tahoe("", "status", "--json")
 	if err := json.Unmarshal([]byte(out), &all); err != nil || all.Status.Waiting == nil {
-		h.t.Fatalf("%v: %s", err, out)
+		h.T.Fatalf("%v: %s", err, out)
 	}
 	return *all.Status.Waiting
 }
 
 // arrived waits until nothing is on its way any more.
 func (h *house) arrived() {
-	h.t.Helper()
+	h.T.Helper()
 	end := time.Now().Add(90 * time.Second)
 	for w := h.waiting(); len(w.Files) > 0; w = h.waiting() {
 		if time.Now().After(end) {
-			h.t.Fatalf("still on their way: %+v", w)
+			h.T.Fatalf("still on their way: %+v", w)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -117,7 +118,7 @@ func (h *house) arrived() {
 
 // onGrid reads a file of alice's by her capability, past all doors.
 func (h *house) onGrid(path string) string {
-	h.t.Helper()
+	h.T.Helper()
 	fields := strings.Fields(h.read(filepath.Join(h.grid.ClientDir(), "private", "accounts")))
 	root := fields[len(fields)-1]
 	return h.tahoe("", "get", root+"/"+path)
@@ -278,15 +279,15 @@ func TestNodeKilled(t *testing.T) {
 
 // listed fails unless a file waits, and people are told.
 func (h *house) listed(path string) {
-	h.t.Helper()
+	h.T.Helper()
 	w := h.waiting()
 	if len(w.Files) != 1 || strings.TrimPrefix(w.Files[0].Path, "/") != path || w.Files[0].Account != user {
-		h.t.Fatalf("got %+v", w)
+		h.T.Fatalf("got %+v", w)
 	}
 	if out := h.tahoe("", "status"); !strings.Contains(out, "On their way to the grid") || !strings.Contains(out, path) {
-		h.t.Errorf("tahoe status: %s", out)
+		h.T.Errorf("tahoe status: %s", out)
 	}
 	if page := h.must("", "curl", "-sS", h.grid.URL()); !strings.Contains(page, path) {
-		h.t.Error("the home page does not show it")
+		h.T.Error("the home page does not show it")
 	}
 }

@@ -3,15 +3,9 @@ package clients_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	randv2 "math/rand/v2"
 	"net"
 	"os"
@@ -23,11 +17,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tahoe/caps"
 	"tahoe/frontends/auth"
+	"tahoe/frontends/doortest"
 	"tahoe/frontends/ftp"
 	"tahoe/frontends/vfs"
-	"tahoe/frontends/vfs/vfstest"
 	"tahoe/frontends/webdav"
 	"tahoe/reactor"
 )
@@ -51,10 +44,7 @@ func (c checker) Check(_ context.Context, l auth.Login) (auth.Account, error) {
 
 // A world is alice's tree with all doors: FTP, FTPS, WebDAV and WebDAV over TLS.
 type world struct {
-	t         *testing.T
-	grid      *vfstest.Grid
-	fs        *vfs.FS
-	root      caps.DirectoryWrite
+	*doortest.World
 	dir       string // for files of this machine
 	cert      string
 	ftp, ftps string // addresses
@@ -63,15 +53,16 @@ type world struct {
 
 func open(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, grid: vfstest.NewGrid(), dir: t.TempDir()}
-	a := w.grid.Account(user)
-	w.root = a.Root.(caps.DirectoryWrite)
-	w.fs = vfstest.Open(t, w.grid, vfs.Config{Free: func(context.Context) (vfs.Space, error) { return vfs.Space{Total: 5 << 30, Free: 3 << 30}, nil }})
-	config := w.certify()
-	people := []auth.Checker{auth.Remember(checker{a}, time.Minute, nil)}
-	f := ftp.New(&auth.Portal[*vfs.View]{Realm: w.fs.Realm(), Checkers: people}, ftp.Config{TLS: config, Plain: ftp.PlainLoopback, Active: true})
+	free := func(context.Context) (vfs.Space, error) { return vfs.Space{Total: 5 << 30, Free: 3 << 30}, nil }
+	w := &world{World: doortest.New(t, vfs.Config{Free: free}), dir: t.TempDir()}
+	cert := doortest.Certificate()
+	w.cert = filepath.Join(t.TempDir(), "cert.pem")
+	w.save(w.cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))
+	config := &tls.Config{Certificates: []tls.Certificate{cert}}
+	people := []auth.Checker{auth.Remember(checker{auth.Account{Name: user, Root: w.Root}}, time.Minute, nil)}
+	f := ftp.New(&auth.Portal[*vfs.View]{Realm: w.FS.Realm(), Checkers: people}, ftp.Config{TLS: config, Plain: ftp.PlainLoopback, Active: true})
 	d := func() *webdav.Server {
-		return webdav.New(&auth.Portal[*vfs.View]{Realm: webdav.Realm(w.fs), Checkers: people}, webdav.Config{})
+		return webdav.New(&auth.Portal[*vfs.View]{Realm: webdav.Realm(w.FS), Checkers: people}, webdav.Config{})
 	}
 	w.ftp = w.serve(func(l net.Listener) reactor.Service { return f.Service(l, false) })
 	w.ftps = w.serve(func(l net.Listener) reactor.Service { return f.Service(l, true) })
@@ -81,67 +72,34 @@ func open(t *testing.T) *world {
 }
 
 func (w *world) serve(door func(net.Listener) reactor.Service) string {
-	w.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() {
-		done <- reactor.NewTree("test", reactor.Child{Name: "door", Service: door(l), Grace: time.Second}).Run(ctx, func() {})
-	}()
-	w.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.t.Error(err)
-		}
-	})
-	return l.Addr().String()
-}
-
-// certify makes a certificate for 127.0.0.1, and writes it down for clients.
-func (w *world) certify() *tls.Config {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.cert = filepath.Join(w.t.TempDir(), "cert.pem")
-	w.save(w.cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	w.T.Helper()
+	addr, _ := w.Serve(time.Second, door)
+	return addr
 }
 
 func (w *world) save(path string, b []byte) {
-	w.t.Helper()
+	w.T.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	if err := os.WriteFile(path, b, 0o600); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 }
 
 // file makes a file of this machine.
 func (w *world) file(name, content string) string {
-	w.t.Helper()
+	w.T.Helper()
 	p := filepath.Join(w.dir, name)
 	w.save(p, []byte(content))
 	return p
 }
 
 func (w *world) read(name string) string {
-	w.t.Helper()
+	w.T.Helper()
 	b, err := os.ReadFile(filepath.Join(w.dir, name))
 	if err != nil {
-		w.t.Error(err)
+		w.T.Error(err)
 	}
 	return string(b)
 }
@@ -156,8 +114,8 @@ func need(t *testing.T, program string) {
 
 // run runs a program, which ends within two minutes.
 func (w *world) run(stdin, program string, args ...string) (string, error) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
+	w.T.Helper()
+	ctx, cancel := context.WithTimeout(w.T.Context(), 2*time.Minute)
 	defer cancel()
 	c := exec.CommandContext(ctx, program, args...)
 	c.Dir = w.dir
@@ -172,39 +130,27 @@ func (w *world) run(stdin, program string, args ...string) (string, error) {
 
 // must fails the test unless the program ends well.
 func (w *world) must(stdin, program string, args ...string) string {
-	w.t.Helper()
+	w.T.Helper()
 	out, err := w.run(stdin, program, args...)
 	if err != nil {
-		w.t.Fatalf("%s %q: %v\n%s", program, args, err, out)
+		w.T.Fatalf("%s %q: %v\n%s", program, args, err, out)
 	}
 	return out
 }
 
-// settle waits until all that was closed is on the grid.
-func (w *world) settle() {
-	w.t.Helper()
-	for range 2000 {
-		if len(w.fs.Queue()) == 0 {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	w.t.Fatal("the queue is not empty")
-}
-
 // has fails unless the account holds exactly these files.
 func (w *world) has(want map[string]string) {
-	w.t.Helper()
-	w.settle()
-	got := w.grid.Tree(w.root)
+	w.T.Helper()
+	w.Settle()
+	got := w.Grid.Tree(w.Root)
 	for name, content := range want {
 		if got[name] != content {
-			w.t.Errorf("%q: got %d bytes %.40q, want %d bytes", name, len(got[name]), got[name], len(content))
+			w.T.Errorf("%q: got %d bytes %.40q, want %d bytes", name, len(got[name]), got[name], len(content))
 		}
 	}
 	for name := range got {
 		if _, ok := want[name]; !ok {
-			w.t.Errorf("there is %q, which should not be", name)
+			w.T.Errorf("there is %q, which should not be", name)
 		}
 	}
 }
@@ -219,7 +165,7 @@ func noise(n int) string {
 
 // sample makes a folder of this machine with what is hard about names and sizes.
 func (w *world) sample(dir string, many int) map[string]string {
-	w.t.Helper()
+	w.T.Helper()
 	all := map[string]string{
 		"empty": "", "with blanks in it": "blanks", "-dash": "dash", "üñî 漢字": "unicode", "sub/deep/file.txt": "deep",
 		"large.bin": noise(3_000_001), "100%&#?+;'.txt": "signs",

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tahoe/caps"
 	"tahoe/frontends/auth"
@@ -406,4 +407,16 @@ func Start(t testing.TB, g vfs.Grid, c vfs.Config) (f *vfs.FS, stop func()) {
 			t.Error(err)
 		}
 	})
+}
+
+// Settle waits until all that was closed is on the grid.
+func Settle(t testing.TB, f *vfs.FS) {
+	t.Helper()
+	for range 10_000 {
+		if len(f.Queue()) == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatalf("still on their way: %+v", f.Queue())
 }

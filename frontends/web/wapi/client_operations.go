@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"tahoe/reactor"
 )
 
 // Kinds of slow operations, for Start.
@@ -90,20 +92,9 @@ func (c *Client) await(ctx context.Context, handle string, progress func(answer 
 		if progress != nil {
 			progress(answer)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := reactor.Sleep(ctx, reactor.System(), wait); err != nil {
 			return nil, err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

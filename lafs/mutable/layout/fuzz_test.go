@@ -2,7 +2,6 @@ package layout_test
 
 import (
 	"bytes"
-	"crypto/x509"
 	"testing"
 
 	"tahoe/caps"
@@ -128,31 +127,6 @@ func FuzzParseBlockHashes(f *testing.F) {
 		tree, err := layout.ParseBlockHashes(b)
 		if err == nil && !bytes.Equal(layout.AppendTree(nil, tree), b) {
 			t.Errorf("%x became %v", b, tree)
-		}
-	})
-}
-
-// A key that is imported is the same after it was in a share.
-func FuzzImportPrivateKey(f *testing.F) {
-	k, err := testKey()
-	if err != nil {
-		f.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(der)
-	f.Add(x509.MarshalPKCS1PrivateKey(k))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		key, err := layout.ImportPrivateKey(b)
-		if err != nil {
-			return
-		}
-		again, err := layout.DecryptPrivateKey(key.WriteKey(), key.Encrypted())
-		if err != nil || again.Cap(caps.SDMF) != key.Cap(caps.SDMF) {
-			t.Errorf("the key does not come back: %v", err)
 		}
 	})
 }

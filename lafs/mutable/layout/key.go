@@ -90,18 +90,6 @@ func newPrivateKey(k *rsa.PrivateKey, der []byte) (*PrivateKey, error) {
 	}, nil
 }
 
-// ImportPrivateKey reads a key that a user brings: PKCS #8 or PKCS #1 in DER, of 2048 bits.
-func ImportPrivateKey(der []byte) (*PrivateKey, error) {
-	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return NewPrivateKey(k)
-	}
-	k, err := parsePKCS8(der)
-	if err != nil {
-		return nil, err
-	}
-	return NewPrivateKey(k)
-}
-
 // parsePKCS8 says nothing of what der holds.
 func parsePKCS8(der []byte) (*rsa.PrivateKey, error) {
 	k, err := x509.ParsePKCS8PrivateKey(der)

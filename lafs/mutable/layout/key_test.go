@@ -47,7 +47,11 @@ func TestCapabilitiesOfKeys(t *testing.T) {
 			continue
 		}
 		tried++
-		key, err := layout.ImportPrivateKey(v.RSA[c.RSA])
+		k, err := x509.ParsePKCS1PrivateKey(v.RSA[c.RSA])
+		if err != nil {
+			t.Fatalf("%s: %v", c.RSA, err)
+		}
+		key, err := layout.NewPrivateKey(k)
 		if err != nil {
 			t.Fatalf("%s: %v", c.RSA, err)
 		}
@@ -132,7 +136,7 @@ func TestOldKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := layout.ImportPrivateKey(der)
+	key, err := layout.NewPrivateKey(old)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,15 +184,10 @@ func TestKeysRefused(t *testing.T) {
 		want string
 	}{
 		{"1024 bits", func() error { _, err := layout.NewPrivateKey(small); return err }, "1024 bits; keys of mutable files have 2048"},
-		{"1024 bits, imported", func() error {
-			_, err := layout.ImportPrivateKey(x509.MarshalPKCS1PrivateKey(small))
-			return err
-		}, "1024 bits"},
-		{"curve", func() error { _, err := layout.ImportPrivateKey(curveDER); return err }, "not an RSA key"},
-		{"junk", func() error { _, err := layout.ImportPrivateKey(junk); return err }, "not an RSA key in DER"},
 		{"changed in the share", func() error { _, err := layout.DecryptPrivateKey(key.WriteKey(), encrypted); return err }, "not the key that the capability names"},
 		{"no private key", func() error { _, err := layout.DecryptPrivateKey(key.WriteKey(), nil); return err }, "not the key that the capability names"},
-		{"junk that has the write key", func() error { _, err := layout.DecryptPrivateKey(sealed(junk)); return err }, "not an RSA key"},
+		{"junk that has the write key", func() error { _, err := layout.DecryptPrivateKey(sealed(junk)); return err }, "not an RSA key in DER"},
+		{"curve that has the write key", func() error { _, err := layout.DecryptPrivateKey(sealed(curveDER)); return err }, "not an RSA key"},
 		{"other public key", func() error {
 			_, err := layout.ParsePublicKey(key.Public().DER(), taghash.Hash{})
 			return err

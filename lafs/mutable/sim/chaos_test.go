@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tahoe/reactor"
 	"tahoe/storage"
 )
 
@@ -91,7 +92,7 @@ func (l *link) call(ctx context.Context, what string, f fate, do func(ctx contex
 	if f.fault != fine {
 		l.hist.note("%s %s", what, f.fault)
 	}
-	if err := sleep(ctx, f.there); err != nil {
+	if err := reactor.Sleep(ctx, reactor.System(), f.there); err != nil {
 		return err
 	}
 	switch f.fault {
@@ -118,18 +119,7 @@ func (l *link) call(ctx context.Context, what string, f fate, do func(ctx contex
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	return sleep(ctx, f.back)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return reactor.Sleep(ctx, reactor.System(), f.back)
 }
 
 // Slot is how some ask which shares there are.

@@ -21,6 +21,7 @@ import (
 	"tahoe/caps"
 	"tahoe/lafs/mutable"
 	"tahoe/lafs/mutable/layout"
+	"tahoe/reactor"
 	"tahoe/storage"
 )
 
@@ -173,12 +174,12 @@ func (s *simulation) run() *history {
 // disturb takes a bad server down and up again, damages its shares, and puts old ones back.
 func (s *simulation) disturb(ctx context.Context, server int, rng *rand.Rand) {
 	index, old := s.w.cap.Index(), map[storage.ShareNum][]byte{}
-	for sleep(ctx, time.Duration(rng.Int64N(int64(8*time.Second)))) == nil {
+	for reactor.Sleep(ctx, reactor.System(), time.Duration(rng.Int64N(int64(8*time.Second)))) == nil {
 		switch rng.IntN(6) {
 		case 0:
 			s.note("server %d goes down", server)
 			s.w.faulty[server].Stop()
-			_ = sleep(ctx, time.Duration(rng.Int64N(int64(20*time.Second))))
+			_ = reactor.Sleep(ctx, reactor.System(), time.Duration(rng.Int64N(int64(20*time.Second))))
 			s.w.faulty[server].Start()
 			s.note("server %d is up again", server)
 		case 1:

@@ -22,6 +22,7 @@ import (
 	"tahoe/cmd/tahoe/internal/tally"
 	"tahoe/cmd/tahoe/internal/treejobs"
 	"tahoe/frontends/web/wapi"
+	"tahoe/reactor"
 )
 
 // A Gateway is what a backup needs of a node. *wapi.Client is one.
@@ -120,7 +121,7 @@ func (b *running) archive(ctx context.Context, to alias.Target, capability strin
 		if e, ok := errors.AsType[*wapi.Error](err); !ok || e.Status != http.StatusConflict {
 			return name, err
 		}
-		if err := sleep(ctx, now.Truncate(time.Second).Add(time.Second).Sub(now)); err != nil {
+		if err := reactor.Sleep(ctx, reactor.System(), now.Truncate(time.Second).Add(time.Second).Sub(now)); err != nil {
 			return "", err
 		}
 	}

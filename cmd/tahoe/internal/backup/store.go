@@ -14,6 +14,7 @@ import (
 	"tahoe/cmd/tahoe/internal/localfile"
 	"tahoe/cmd/tahoe/internal/tally"
 	"tahoe/frontends/web/wapi"
+	"tahoe/reactor"
 )
 
 // file stores one file.
@@ -71,19 +72,24 @@ func (b *running) reuseFile(ctx context.Context, path string, info fs.FileInfo) 
 	if err != nil || !ok {
 		return "", err
 	}
+	return b.reuse(ctx, path, known, func(c *Counts) { c.FilesChecked++ }, b.DB.FileHealthy)
+}
+
+// reuse is a known capability, or none if the grid, when it is time to ask, does not have what it leads to.
+func (b *running) reuse(ctx context.Context, path string, known backupdb.Known, checked func(*Counts), note func(capability string) error) (string, error) {
 	if !known.Due {
 		return known.Cap, nil
 	}
 	b.Note(Checking, path)
-	healthy, checked, err := b.check(ctx, known.Cap)
-	if checked {
-		b.count(func(c *Counts) { c.FilesChecked++ })
+	healthy, asked, err := b.check(ctx, known.Cap)
+	if asked {
+		b.count(checked)
 	}
 	if err != nil || !healthy {
 		return "", err
 	}
-	if checked {
-		err = b.DB.FileHealthy(known.Cap)
+	if asked {
+		err = note(known.Cap)
 	}
 	return known.Cap, err
 }
@@ -165,7 +171,7 @@ func (b *running) uploadOnce(ctx context.Context, path string, part *tally.Part)
 func (b *running) remember(ctx context.Context, path string, s localfile.Stamp, capability string) error {
 	over := time.Unix(0, max(s.CTime, s.MTime)).Truncate(time.Second).Add(time.Second)
 	if wait := over.Sub(b.Now()); wait > 0 && wait <= time.Second {
-		if err := sleep(ctx, wait); err != nil {
+		if err := reactor.Sleep(ctx, reactor.System(), wait); err != nil {
 			return err
 		}
 		after, err := os.Stat(path)
@@ -174,17 +180,6 @@ func (b *running) remember(ctx context.Context, path string, s localfile.Stamp, 
 		}
 	}
 	return b.DB.Uploaded(stateOf(path, s), capability)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // store stores a directory whose children are stored, and gives it to the one above.
@@ -259,19 +254,5 @@ func (b *running) reuseDirectory(ctx context.Context, path, hash string) (string
 	if err != nil || !ok {
 		return "", err
 	}
-	if !known.Due {
-		return known.Cap, nil
-	}
-	b.Note(Checking, path)
-	healthy, checked, err := b.check(ctx, known.Cap)
-	if checked {
-		b.count(func(c *Counts) { c.DirectoriesChecked++ })
-	}
-	if err != nil || !healthy {
-		return "", err
-	}
-	if checked {
-		err = b.DB.DirectoryHealthy(known.Cap)
-	}
-	return known.Cap, err
+	return b.reuse(ctx, path, known, func(c *Counts) { c.DirectoriesChecked++ }, b.DB.DirectoryHealthy)
 }

@@ -20,9 +20,9 @@ func Keeper(k wapi.Keeper, now time.Time, verbose bool) string {
 	if len(k.Watched) > 0 {
 		fmt.Fprintf(&b, "  watched: %s\n", names(k.Watched))
 	}
-	fmt.Fprintf(&b, "  looked at every %s; leases renewed every %s; every byte verified %s\n", span(k.CheckEvery), span(k.RenewEvery), verified(k.VerifyEvery))
+	fmt.Fprintf(&b, "  looked at every %s; leases renewed every %s; every byte verified %s\n", Span(k.CheckEvery), Span(k.RenewEvery), verified(k.VerifyEvery))
 	if k.OldestLease != nil && k.Files > 0 {
-		fmt.Fprintf(&b, "  all leases were renewed within %s\n", span(seconds-*k.OldestLease))
+		fmt.Fprintf(&b, "  all leases were renewed within %s\n", Span(seconds-*k.OldestLease))
 	}
 	if k.Overdue > 0 {
 		fmt.Fprintf(&b, "  looked at now or next: %d\n", k.Overdue)
@@ -34,7 +34,7 @@ func Keeper(k wapi.Keeper, now time.Time, verbose bool) string {
 		b.WriteString("\nNot as they should be:\n")
 	}
 	for _, f := range k.AtRisk {
-		fmt.Fprintf(&b, "  %s: %s for %s, %d of %d shares, %d needed", Name(f.Place), f.State, span(math.Max(0, seconds-f.Since)), f.Good, f.Total, f.Needed)
+		fmt.Fprintf(&b, "  %s: %s for %s, %d of %d shares, %d needed", Name(f.Place), f.State, Span(math.Max(0, seconds-f.Since)), f.Good, f.Total, f.Needed)
 		if f.Error != "" {
 			fmt.Fprintf(&b, "; the last repair failed: %s", Name(f.Error))
 		}
@@ -56,7 +56,7 @@ func verified(every float64) string {
 	if every == 0 {
 		return "never"
 	}
-	return "every " + span(every)
+	return "every " + Span(every)
 }
 
 func retiring(k wapi.Keeper) string {

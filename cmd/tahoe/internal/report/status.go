@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tahoe/frontends/web/wapi"
+	"tahoe/internal/plural"
 )
 
 // Status says what a node does and has done. Without verbose, only uploads and downloads count as done.
@@ -12,7 +13,7 @@ func Status(s wapi.Status, n wapi.Statistics, verbose bool) string {
 	var b strings.Builder
 	uptime := "unknown time"
 	if seconds := n.Stats[wapi.StatUptime]; seconds != nil {
-		uptime = span(*seconds)
+		uptime = Span(*seconds)
 	}
 	fmt.Fprintf(&b, "Statistics (for last %s):\n", uptime)
 	fmt.Fprintf(&b, "    uploaded %s in %.0f files\n", Size(int64(n.Counters[wapi.CounterBytesUploaded])), n.Counters[wapi.CounterFilesUploaded])
@@ -43,8 +44,8 @@ func waiting(b *strings.Builder, w *wapi.Waiting) {
 	b.WriteString("\n")
 }
 
-// span is how long something took, in the largest fitting unit.
-func span(seconds float64) string {
+// Span is how long something took, in the largest fitting unit.
+func Span(seconds float64) string {
 	const minute, hour, day, year = 60, 60 * 60, 24 * 60 * 60, 365 * 24 * 60 * 60
 	for _, u := range []struct {
 		below, unit float64
@@ -54,17 +55,10 @@ func span(seconds float64) string {
 		{4 * year, 30 * day, "month"},
 	} {
 		if seconds < u.below {
-			return plural(int64(seconds/u.unit), u.name)
+			return plural.Of(int64(seconds/u.unit), u.name)
 		}
 	}
-	return plural(int64(seconds/year), "year")
-}
-
-func plural(n int64, unit string) string {
-	if n == 1 {
-		return "1 " + unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
+	return plural.Of(int64(seconds/year), "year")
 }
 
 const (
