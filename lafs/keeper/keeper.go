@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,6 +98,7 @@ type Keeper struct {
 	passing bool                              // a pass is under way
 	passed  int                               // what it came to
 	dirty   bool                              // something happened since somebody was told
+	counted counted
 }
 
 // New makes a keeper.
@@ -128,7 +130,6 @@ func (k *Keeper) Run(ctx context.Context, ready func()) (err error) {
 	k.mu.Lock()
 	k.paused = k.paused || paused != ""
 	k.mu.Unlock()
-	k.c.Policy.Seed = s.Seed()
 	k.store.Store(s)
 	defer k.store.Store(nil)
 	var wg sync.WaitGroup
@@ -151,6 +152,15 @@ func (k *Keeper) anything(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// policy is the one of the config, with the spread of the store.
+func (k *Keeper) policy() Policy {
+	p := k.c.Policy
+	if s := k.store.Load(); s != nil {
+		p.Seed = s.Seed()
+	}
+	return p
 }
 
 // look finds out what is to be watched.
@@ -236,14 +246,11 @@ func (k *Keeper) retire() error {
 }
 
 func names(ids []grid.ServerID) string {
-	var text string
-	for i, id := range ids {
-		if i > 0 {
-			text += ", "
-		}
-		text += id.Abbrev()
+	var all []string
+	for _, id := range ids {
+		all = append(all, id.Abbrev())
 	}
-	return text
+	return strings.Join(all, ", ")
 }
 
 // The names of what the store keeps besides files.

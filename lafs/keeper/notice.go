@@ -40,7 +40,7 @@ func (n *Notice) worth(was told) bool {
 func (k *Keeper) tell(ctx context.Context) error {
 	k.mu.Lock()
 	dirty := k.dirty
-	k.dirty = false
+	k.dirty, k.counted = false, counted{} // it is counted anew
 	k.mu.Unlock()
 	if !dirty || k.c.Tell == nil {
 		return nil

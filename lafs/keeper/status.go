@@ -42,7 +42,7 @@ func (k *Keeper) Status() (st Status, err error) {
 	if s == nil {
 		return st, nil
 	}
-	if st.Counts, err = s.Count(now); err != nil {
+	if st.Counts, err = k.count(s, now); err != nil {
 		return st, err
 	}
 	if st.NextDue, err = s.NextDue(); err != nil {
@@ -56,6 +56,31 @@ func (k *Keeper) Status() (st Status, err error) {
 		st.PassAt = time.Unix(n, 0)
 	}
 	return st, err
+}
+
+// counted is what was counted last.
+type counted struct {
+	counts Counts
+	until  time.Time // good enough until then
+}
+
+// count counts the files, unless that was just done: of many it takes a while, and at most a hundredth of the time is spent on it.
+func (k *Keeper) count(s *Store, now time.Time) (Counts, error) {
+	k.mu.Lock()
+	last := k.counted
+	k.mu.Unlock()
+	if now.Before(last.until) {
+		return last.counts, nil
+	}
+	n, err := s.Count(now)
+	if err != nil {
+		return n, err
+	}
+	done := k.c.Clock.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.counted = counted{n, done.Add(100 * done.Sub(now))}
+	return n, nil
 }
 
 // runtime adds what is in memory.

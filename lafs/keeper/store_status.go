@@ -141,7 +141,7 @@ func (f *Facts) audit(idx []byte, p Policy) error {
 		return fmt.Errorf("it is %v, and was checked at %v", f.State, f.Checked)
 	case f.State == Healthy && f.Good < f.Total, f.State == Damaged && f.Good < f.Needed:
 		return fmt.Errorf("it is %v with %d of %d shares", f.State, f.Good, f.Total)
-	case f.State >= Unreachable && f.Good >= f.Needed:
+	case f.State >= Unreachable && f.Needed > 0 && f.Good >= f.Needed:
 		return fmt.Errorf("it is %v with %d shares, and needs %d", f.State, f.Good, f.Needed)
 	case f.Forsaken && f.Leaving == 0:
 		return errors.New("copies are given up that are nowhere")

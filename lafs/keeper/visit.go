@@ -91,11 +91,11 @@ func (k *Keeper) visit(ctx context.Context, f Facts) error {
 		return err
 	}
 	v := visit{k: k, ctx: ctx, f: &f, was: f.State}
-	if err := v.look(k.c.Policy.Options(&f, k.c.Clock.Now())); err != nil {
+	if err := v.look(k.policy().Options(&f, k.c.Clock.Now())); err != nil {
 		return err
 	}
 	for range repairRounds {
-		if !k.c.Policy.Wants(&f, k.c.Clock.Now()) {
+		if !k.policy().Wants(&f, k.c.Clock.Now()) {
 			break
 		}
 		before := f
@@ -111,7 +111,7 @@ func (k *Keeper) visit(ctx context.Context, f Facts) error {
 		}
 	}
 	v.conclude()
-	f.Due = k.c.Policy.Next(&f)
+	f.Due = k.policy().Next(&f)
 	if len(v.events) > 0 {
 		k.soil()
 	}
