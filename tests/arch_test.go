@@ -32,7 +32,7 @@ var ladder = [][]string{
 	{"node/config"},
 	{"node/basedir"},
 	{"node"},
-	{"cmd/tahoe/internal/alias", "cmd/tahoe/internal/fetch", "cmd/tahoe/internal/fnmatch", "cmd/tahoe/internal/lite",
+	{"cmd/tahoe/internal/alias", "cmd/tahoe/internal/fetch", "cmd/tahoe/internal/fnmatch", 
 		"cmd/tahoe/internal/localfile", "cmd/tahoe/internal/localname", "cmd/tahoe/internal/pickle", "cmd/tahoe/internal/report",
 		"cmd/tahoe/internal/sharedump", "cmd/tahoe/internal/tally", "cmd/tahoe/internal/treejobs", "cmd/tahoe/internal/gatewaytest"},
 	{"cmd/tahoe/internal/backupdb", "cmd/tahoe/internal/capdump", "cmd/tahoe/internal/crawlerstate", "cmd/tahoe/internal/journal"},
