@@ -8,11 +8,13 @@ import (
 	"slices"
 
 	"tahoe/frontends/web"
+	"tahoe/internal/foolscap"
 	"tahoe/internal/nurl"
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable"
 	"tahoe/node/basedir"
+	"tahoe/node/config"
 	"tahoe/reactor"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
@@ -32,11 +34,20 @@ func (n *Node) openClient() error {
 	if _, err := n.dir.NewAuthToken(); err != nil {
 		return err
 	}
-	if n.settings.Web == nil && !n.settings.Doors.Any() {
+	if n.settings.Web == nil && !n.settings.Doors.Any() && !n.settings.Helper {
 		return nil
 	}
 	broker, err := n.openBroker()
 	if err != nil {
+		return err
+	}
+	if err := n.openHelper(broker, lease); err != nil {
+		return err
+	}
+	if n.settings.Web == nil && !n.settings.Doors.Any() {
+		return nil
+	}
+	if err := n.useHelper(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(n.settings.TempDir, 0o700); err != nil {
@@ -49,7 +60,7 @@ func (n *Node) openClient() error {
 		return err
 	}
 	if n.settings.Web != nil {
-		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, inside.onWeb(c)) }); err != nil {
+		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, inside.onWeb(n.helpersOnWeb(c))) }); err != nil {
 			return err
 		}
 	}
@@ -71,7 +82,7 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	for _, id := range n.settings.Client.Preferred {
 		c.Preferred = append(c.Preferred, grid.ServerID(id))
 	}
-	broker := grid.NewBroker(n.connector(), c)
+	broker := grid.NewBroker(Connector(n.settings, n.openTub()), c)
 	for _, w := range []error{warning, broker.Set(grid.Static, servers)} {
 		if w != nil {
 			n.warnings = append(n.warnings, w.Error())
@@ -82,17 +93,17 @@ func (n *Node) openBroker() (*grid.Broker, error) {
 	return broker, nil
 }
 
-// connector reaches servers by GBS, and by Foolscap those that are announced without a NURL.
-func (n *Node) connector() grid.Connector {
-	tub := n.openTub()
+// Connector reaches servers as a node with these settings does: by GBS, and by Foolscap, over the Tub, those that are announced
+// without a NURL.
+func Connector(s config.Settings, tub *foolscap.Tub) grid.Connector {
 	return func(a grid.Announcement, events grid.Events) (grid.Conn, error) {
-		if !n.settings.DialTCP || a.Connections["tcp"] == "disabled" {
+		if !s.DialTCP || a.Connections["tcp"] == "disabled" {
 			return nil, errors.New("connections by TCP are switched off")
 		}
 		if a.Connections["tcp"] == "tor" {
 			return nil, errors.New("it is to be reached by Tor, which is not supported yet")
 		}
-		if len(a.NURLs) == 0 || n.settings.Client.ForceFoolscap {
+		if len(a.NURLs) == 0 || s.Client.ForceFoolscap {
 			return ristorage.NewClient(tub, a.FURL, ristorage.ClientConfig{OnDisconnect: events.Disconnected})
 		}
 		address, err := mergeNURLs(a.NURLs)

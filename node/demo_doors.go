@@ -25,10 +25,11 @@ type DemoAccess struct {
 	Password string // "" when the account was there already: nobody knows it but who was told then
 	SFTP     string // address; "" when it is switched off
 	DAV      string // URL; "" likewise
+	Login    string // URL of the page to sign in on; "" likewise
 	Err      error  // why there is no account
 }
 
-// openDemoDoors switches SFTP and WebDAV on, for this machine alone, in a grid that says nothing of them.
+// openDemoDoors switches SFTP, WebDAV and the page to sign in on, on, for this machine alone, in a grid that says nothing of them.
 func openDemoDoors(path string, ports *portSet) error {
 	return lockedDir(path, func(dir basedir.Dir) error {
 		f, s, err := config.Load(string(dir))
@@ -43,6 +44,9 @@ func openDemoDoors(path string, ports *portSet) error {
 		}
 		if len(f.Keys("webdav")) == 0 {
 			err = errors.Join(err, f.Set("webdav", "enabled", "true"))
+		}
+		if len(f.Keys("login")) == 0 {
+			err = errors.Join(err, f.Set("login", "enabled", "true"))
 		}
 		if err != nil || bytes.Equal(before, f.Bytes()) {
 			return err
@@ -78,8 +82,11 @@ func (n *Node) demoAccess(ctx context.Context) DemoAccess {
 	if n.settings.Doors.WebDAV.Enabled {
 		a.DAV = strings.TrimSuffix(n.WebURL(), "/") + davPath + "/"
 	}
+	if n.settings.Doors.Login.Enabled {
+		a.Login = strings.TrimSuffix(n.WebURL(), "/") + "/login"
+	}
 	accounts := n.settings.Doors.SFTP.Accounts
-	if a.SFTP == "" && a.DAV == "" || !accounts.Own {
+	if a.SFTP == "" && a.DAV == "" && a.Login == "" || !accounts.Own {
 		a.Name = ""
 		return a
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +36,7 @@ func TestDemo(t *testing.T) {
 	d := openDemo(t, dir)
 	stop := start(t, d)
 	data := randomBytes(300_000)
+	checkSignIn(t, d.Access())
 	capability := put(t, d.WebURL(), data)
 	for i := range 7 {
 		if on, err := d.Switch(i + 1); on || err != nil {
@@ -59,19 +61,33 @@ func TestDemo(t *testing.T) {
 	if _, err := d.Switch(11); err == nil {
 		t.Error("there is a storage node 11")
 	}
-	url := d.WebURL()
+	before := d.WebURL()
 	stop()
 
 	taken := occupy(t, node.DemoStorage(dir, 2))
 	defer taken.Close()
 	d = openDemo(t, dir)
 	stop = start(t, d)
-	if d.WebURL() != url {
-		t.Errorf("the web port moved from %s to %s", url, d.WebURL())
+	if d.WebURL() != before {
+		t.Errorf("the web port moved from %s to %s", before, d.WebURL())
 	}
 	checkGet(t, d.WebURL(), capability, data)
 	stop()
 	checkPrepare(t, dir)
+}
+
+// checkSignIn: the account that was made leads to its files.
+func checkSignIn(t *testing.T, a node.DemoAccess) {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.PostForm(a.Login, url.Values{"name": {a.Name}, "password": {a.Password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if got := resp.Header.Get("Location"); resp.StatusCode != http.StatusSeeOther || got != "/home/" || len(resp.Cookies()) != 1 {
+		t.Errorf("sign in: %d, leads to %q, %d cookies", resp.StatusCode, got, len(resp.Cookies()))
+	}
 }
 
 // occupy listens on the storage port of a node that does not run.

@@ -36,7 +36,8 @@ type doors struct {
 	guard    *auth.Guard // who is locked out of one door is locked out of all
 	files    map[string]*auth.AccountFile
 	tls      *tls.Config
-	dav      http.Handler // at the web port
+	dav      http.Handler    // at the web port
+	home     *web.HomeConfig // nil: nobody can sign in on the pages
 }
 
 // openTrees opens the file system behind the doors. Files that were on their way to the grid when the node stopped go on.
@@ -64,13 +65,33 @@ func (n *Node) openTrees(broker *grid.Broker, leaseMaster []byte) (*doors, error
 			return nil, err
 		}
 	}
+	if l := d.settings.Login; l.Enabled {
+		people, err := d.people("[login]", l.Accounts)
+		if err != nil {
+			return nil, err
+		}
+		plain := map[string]web.Plain{config.PlainNever: web.PlainNever, config.PlainAlways: web.PlainAlways}[l.Plain]
+		d.home = &web.HomeConfig{FS: d.fs, Checkers: people, Guard: d.guard, Plain: plain, Ways: d.ways}
+	}
 	return d, nil
+}
+
+// ways are the doors that people are told of who have signed in on the pages.
+func (d *doors) ways() []web.Way {
+	var all []web.Way
+	for _, door := range d.n.Doors() {
+		all = append(all, web.Way{Protocol: door.Protocol, Address: door.Address, Note: door.note})
+	}
+	if d.dav != nil {
+		all = append(all, web.Way{Protocol: "WebDAV"}) // at the web port
+	}
+	return all
 }
 
 // onWeb adds to the web port what it shows of the doors.
 func (d *doors) onWeb(c web.Config) web.Config {
 	if d.fs != nil {
-		c.Waiting, c.DAV = d.waiting, d.dav
+		c.Waiting, c.DAV, c.Home = d.waiting, d.dav, d.home
 	}
 	return c
 }
@@ -176,6 +197,7 @@ func (d *doors) openSFTP() error {
 		return err
 	}
 	d.n.sftp = l
+	d.n.doors[len(d.n.doors)-1].note = "The first time, a client shows the key of this node: " + ssh.FingerprintSHA256(key.PublicKey()) + "."
 	d.n.children = append(d.n.children, reactor.Child{Name: "SFTP port", Service: server.Service(l)})
 	return nil
 }
@@ -288,7 +310,11 @@ func (d *doors) openWebDAV() error {
 }
 
 // A Door is a way into a node for people with a name and a password or key.
-type Door struct{ Protocol, Address string }
+type Door struct {
+	Protocol, Address string
+
+	note string // what a client shows at the first time
+}
 
 // Doors lists those that are open, by their addresses.
 func (n *Node) Doors() []Door { return slices.Clone(n.doors) }
@@ -297,7 +323,7 @@ func (n *Node) Doors() []Door { return slices.Clone(n.doors) }
 func (n *Node) listenDoor(protocol, key string, e config.Endpoint) (net.Listener, error) {
 	l, err := n.listen(key, e)
 	if err == nil {
-		n.doors = append(n.doors, Door{protocol, l.Addr().String()})
+		n.doors = append(n.doors, Door{Protocol: protocol, Address: l.Addr().String()})
 	}
 	return l, err
 }

@@ -10,6 +10,8 @@ import (
 	"tahoe/internal/base32"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
+	"tahoe/node/basedir"
+	"tahoe/node/config"
 	"tahoe/reactor"
 )
 
@@ -18,7 +20,7 @@ const storageService = "storage"
 
 // openIntroducers opens what publishes the node's storage and hears of that of others.
 func (n *Node) openIntroducers() error {
-	all, err := n.introducersOf()
+	all, err := Introducers(n.dir, n.settings)
 	if err != nil || len(all) == 0 || n.grid == nil && n.seed == "" {
 		return err
 	}
@@ -45,15 +47,15 @@ func (n *Node) openIntroducers() error {
 	return nil
 }
 
-// introducersOf are those of private/introducers.yaml and of tahoe.cfg, by their names.
-func (n *Node) introducersOf() ([]introducer.Introducer, error) {
-	furls, err := n.dir.Introducers()
+// Introducers are those of private/introducers.yaml and of tahoe.cfg, by their names.
+func Introducers(dir basedir.Dir, s config.Settings) ([]introducer.Introducer, error) {
+	furls, err := dir.Introducers()
 	if err != nil {
 		return nil, err
 	}
-	if furl := n.settings.Client.IntroducerFURL; furl != "" {
+	if furl := s.Client.IntroducerFURL; furl != "" {
 		if _, double := furls["default"]; double {
-			return nil, fmt.Errorf("%s has an introducer.furl, and private/introducers.yaml a default one; take the line out of tahoe.cfg", n.dir.Path("tahoe.cfg"))
+			return nil, fmt.Errorf("%s has an introducer.furl, and private/introducers.yaml a default one; take the line out of tahoe.cfg", dir.Path("tahoe.cfg"))
 		}
 		furls["default"] = furl
 	}
@@ -61,9 +63,9 @@ func (n *Node) introducersOf() ([]introducer.Introducer, error) {
 	for _, name := range slices.Sorted(maps.Keys(furls)) {
 		file, err := introducer.CacheName(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", n.dir.Private("introducers.yaml"), err)
+			return nil, fmt.Errorf("%s: %w", dir.Private("introducers.yaml"), err)
 		}
-		all = append(all, introducer.Introducer{Name: name, FURL: furls[name], Cache: n.dir.Private(file)})
+		all = append(all, introducer.Introducer{Name: name, FURL: furls[name], Cache: dir.Private(file)})
 	}
 	return all, nil
 }

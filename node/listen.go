@@ -41,6 +41,9 @@ func (n *Node) listen(key string, e config.Endpoint) (net.Listener, error) {
 	return nil, fmt.Errorf("%s: %s is %s: %w", n.dir.Path("tahoe.cfg"), key, e, err)
 }
 
+// Listen listens as a node does.
+func Listen(e config.Endpoint) (net.Listener, error) { return listenAt(e) }
+
 // listenAt listens. Without an interface, "tcp6" means all addresses, IPv4 ones too, as it does to the original.
 func listenAt(e config.Endpoint) (net.Listener, error) {
 	if e.Network == "tcp6" && e.Host == "" {

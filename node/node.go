@@ -21,6 +21,8 @@ import (
 	"tahoe/introducer"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
+	"tahoe/lafs/helper"
+	"tahoe/lafs/helper/rihelper"
 	"tahoe/lafs/keeper"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
@@ -37,6 +39,7 @@ type Node struct {
 	log      *slog.Logger
 	seed     string          // of its place in the permuted order, if it has storage
 	storage  basedir.Storage // where its storage is, if it has any
+	hints    []config.Hint   // where its Tub is reached; nil: it does not listen yet
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
 	keeper   *keeper.Keeper  // nil likewise, and when it is switched off
@@ -44,6 +47,9 @@ type Node struct {
 	sftp     net.Listener    // nil likewise
 	doors    []Door          // that have ports of their own
 	tub      *foolscap.Tub   // nil: nobody needs it
+
+	helper *helper.Helper   // that others upload through; nil: it offers none
+	helped *rihelper.Client // that it uploads through; nil: it uploads directly
 
 	introducers *introducer.Client // nil: it uses none
 

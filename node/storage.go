@@ -24,7 +24,7 @@ func (n *Node) openStorage() error {
 	if err != nil || !s.Anonymous {
 		return err
 	}
-	n.seed = seed
+	n.seed, n.hints = seed, hints
 	if n.storage, err = n.dir.StorageAddress(n.identity, hints); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (n *Node) newFiles(servers grid.Servers, leaseMaster, convergence []byte) *
 	n.children = append(n.children, reactor.Child{Name: "keys", Service: keys})
 	up := immutable.NewUploader(immutable.UploaderConfig{
 		Servers: servers, Lease: lease, Pool: n.shared.Pool, Budget: n.shared.Uploads, Encoding: n.encoding(),
-		Convergence: convergence, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log,
+		Convergence: convergence, SpoolDir: n.settings.TempDir, Clock: n.shared.Clock, Log: n.log, Helper: n.assistant(),
 	})
 	down := immutable.NewDownloader(immutable.DownloaderConfig{
 		Servers: servers, Pool: n.shared.Pool, Budget: n.shared.Downloads, Log: n.log,

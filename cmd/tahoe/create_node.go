@@ -21,7 +21,7 @@ func (f *nodeFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.storageDir, "storage-dir", "", "the `directory` of the shares (default storage, in the node directory)")
 	flags.BoolVar(&f.noStorage, "no-storage", false, "keep no shares for others")
-	flags.BoolVar(&f.helper, "helper", false, "offer to upload for others (not offered yet)")
+	flags.BoolVar(&f.helper, "helper", false, "offer to upload for others")
 	f.addWhere(cmd)
 }
 

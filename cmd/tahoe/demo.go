@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tahoe/frontends/web"
 	"tahoe/node"
 )
 
@@ -111,14 +111,16 @@ func demoDoors(a node.DemoAccess, program, client string) string {
 		fmt.Fprintf(&b, "\nOr sign in with the name %s and the password that was shown at the first start; %s -d %s account passwd %s sets another:\n\n",
 			a.Name, program, client, a.Name)
 	}
-	if host, port, err := net.SplitHostPort(a.SFTP); err == nil {
-		fmt.Fprintf(&b, "  sftp -P %s %s@%s\n", port, a.Name, host)
-		fmt.Fprintf(&b, "  sshfs -p %s %s@%s: MOUNTPOINT\n", port, a.Name, host)
-		fmt.Fprintf(&b, "  rclone copy FOLDER \":sftp,host=%s,port=%s,user=%s,ask_password=true:FOLDER\"\n", host, port, a.Name)
-		fmt.Fprintf(&b, "  lftp -p %s sftp://%s@%s\n", port, a.Name, host)
+	if a.Login != "" {
+		fmt.Fprintf(&b, "  %s    # in a browser\n", a.Login)
 	}
-	if a.DAV != "" {
-		fmt.Fprintf(&b, "  curl -u %s -T FILE %s    # WebDAV: file managers open dav%s\n", a.Name, a.DAV, strings.TrimPrefix(a.DAV, "http"))
+	for _, way := range []web.Way{{Protocol: "SFTP", Address: a.SFTP}, {Protocol: "WebDAV", URL: a.DAV}} {
+		if way.Address+way.URL == "" {
+			continue
+		}
+		for _, command := range way.Commands(a.Name) {
+			fmt.Fprintf(&b, "  %s\n", command)
+		}
 	}
 	return b.String()
 }

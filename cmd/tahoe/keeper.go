@@ -241,7 +241,7 @@ func keeperDrainCommand(e *Env) *cobra.Command {
 		Short: "Retire servers: keep nothing there that is watched",
 		Long: "Retire servers. New files get no shares there, and the shares of what is watched are put on others. When these are verified, mutable " +
 			"shares are removed from the server, and the leases of the others are renewed no longer, so that it may delete them.\n\n" +
-			"SERVER is an identifier (v0-…), or a nickname that only one server has that the running node knows. tahoe keeper status says when no file needs the server any more.",
+			"SERVER is an identifier, which begins with v0-, or a nickname that only one server has that the running node knows. tahoe keeper status says when no file needs the server any more.",
 		Args: atLeastOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd, e, func(ctx context.Context, r *remote) error { return drainServers(ctx, e, r, args) })

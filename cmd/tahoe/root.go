@@ -176,6 +176,7 @@ func careCommands(e *Env) []*cobra.Command {
 		deepCheckCommand(e),
 		keeperCommand(e),
 		statusCommand(e),
+		doctorCommand(e),
 		debugCommand(e),
 		completionCommand(e),
 		manCommand(e),

@@ -195,6 +195,7 @@ type person struct {
 	Account
 	hashes []hashedPassword
 	keys   [][]byte
+	lines  Standing // of all that the file says of the account
 }
 
 // add takes another line of the same account.
@@ -229,7 +230,7 @@ func parsePeople(r io.Reader) (*people, error) {
 	err := eachLine(r, func(number int, text string) error {
 		l, err := ParseLine(text)
 		if err == nil {
-			err = all.add(l)
+			err = all.add(l, text)
 		}
 		if errors.Is(err, ErrPlainPassword) {
 			return &plainError{LineError{number, `the password stands there in plain text; the command "tahoe account hash --convert" replaces such passwords by their hashes`}}
@@ -242,12 +243,13 @@ func parsePeople(r io.Reader) (*people, error) {
 	return all, err
 }
 
-func (all *people) add(l Line) error {
+func (all *people) add(l Line, text string) error {
 	p := all.byName[l.Name]
 	if p == nil {
 		p = &person{Account: l.Account}
 		all.byName[l.Name] = p
 	}
+	p.lines = p.lines.and(text)
 	if l.hash != nil {
 		all.hashes = append(all.hashes, l.hash)
 	}

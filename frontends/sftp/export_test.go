@@ -32,3 +32,6 @@ func ParseSCP(line string) bool {
 	_, ok := parseSCP(line)
 	return ok
 }
+
+// TakesGCM looks at an offer of ciphers.
+func TakesGCM(offer []byte) bool { return takesGCM(offer) }

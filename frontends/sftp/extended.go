@@ -67,6 +67,9 @@ func (f *filter) lsetstat(id uint32, c *cursor) error {
 	if c.bad {
 		return errPacket
 	}
+	if err := f.written(); err != nil {
+		return err
+	}
 	f.spawn(id, func() []byte {
 		if a == (vfs.Attr{}) {
 			return status(id, nil)

@@ -40,6 +40,7 @@ type filter struct {
 	changed chan struct{} // closed, and replaced, when something about a handle has changed
 	opening []vfs.Attr    // of requests to open files that the library has not come to yet
 	opened  []*file       // files whose handles have not been seen yet
+	writes  int           // that are under way, of all handles
 	asked   map[uint32]asked
 	handles map[string]*handle
 }
@@ -134,13 +135,17 @@ func (f *filter) fromClient(p []byte) error {
 			return errPacket
 		}
 	case fxRead, fxWrite:
-		return f.data(id, c.string(), p)
+		return f.data(kind, id, c.string(), p)
 	case fxReaddir:
 		if f.handle(c.string()) == nil {
 			return f.send(status(id, errHandle))
 		}
 	case fxClose:
 		return f.close(id, c.string(), p)
+	case fxStat, fxLstat, fxSetstat:
+		if err := f.written(); err != nil {
+			return err
+		}
 	case fxFstat:
 		return f.about(id, c.string(), p, f.fstat)
 	case fxFsetstat:
@@ -210,6 +215,9 @@ func (f *filter) expect(id uint32, a asked) bool {
 	if a.h != nil {
 		a.h.under++
 	}
+	if a.kind == fxWrite {
+		f.writes++
+	}
 	return true
 }
 
@@ -220,7 +228,7 @@ func (f *filter) handle(name string) *handle {
 }
 
 // data lets a read or a write through when no barrier stands before it.
-func (f *filter) data(id uint32, name string, p []byte) error {
+func (f *filter) data(kind byte, id uint32, name string, p []byte) error {
 	h := f.handle(name)
 	switch {
 	case h == nil: // also one that will be given out, but has not been: the library would use it half made
@@ -234,11 +242,15 @@ func (f *filter) data(id uint32, name string, p []byte) error {
 	if f.isClosing(h) {
 		return f.send(status(id, fs.ErrClosed))
 	}
-	if !f.expect(id, asked{kind: fxRead, h: h}) {
+	if !f.expect(id, asked{kind: kind, h: h}) {
 		return errPacket
 	}
 	return f.toLibrary(p)
 }
+
+// written waits until what was sent to be written has been: the size and the time of a file by its path are those after it. A write takes
+// no longer than this machine's disk.
+func (f *filter) written() error { return f.wait(func() bool { return f.writes == 0 }) }
 
 func (f *filter) isClosing(h *handle) bool {
 	f.mu.Lock()
@@ -439,6 +451,9 @@ func (f *filter) learn(p []byte) []byte {
 		return p
 	}
 	delete(f.asked, id)
+	if a.kind == fxWrite {
+		f.writes--
+	}
 	if a.h != nil {
 		a.h.under--
 		f.tell()

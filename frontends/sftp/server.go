@@ -141,7 +141,15 @@ func (s *Server) connection(ctx context.Context, c net.Conn) {
 	defer cancel()
 	w := &welcome{s: s, ctx: ctx, from: addrOf(c)}
 	_ = c.SetDeadline(s.c.Clock.Now().Add(loginTime)) // of a socket; it never fails
-	conn, channels, requests, err := ssh.NewServerConn(c, w.config())
+	config := w.config()
+	g, gcm, err := greet(c, config.ServerVersion)
+	if err != nil {
+		return
+	}
+	if gcm && !w.s.c.AllowChaCha && fastAES() {
+		config.Ciphers = gcmCiphers
+	}
+	conn, channels, requests, err := ssh.NewServerConn(g, config)
 	if err != nil {
 		return // who was refused is in the audit log; the rest are port scanners
 	}

@@ -18,8 +18,10 @@ const (
 	fxClose         = 4
 	fxRead          = 5
 	fxWrite         = 6
+	fxLstat         = 7
 	fxFstat         = 8
 	fxSetstat       = 9
+	fxStat          = 17
 	fxFsetstat      = 10
 	fxOpendir       = 11
 	fxReaddir       = 12

@@ -75,6 +75,9 @@ func TestQuota(t *testing.T) {
 	if _, err := h.WriteAt(t.Context(), make([]byte, 1), 400); !errors.Is(err, vfs.ErrQuota) {
 		t.Errorf("got %v, want ErrQuota", err)
 	}
+	if err := h.SetAttr(t.Context(), vfs.Attr{Size: new(int64(400))}); err != nil { // what has been written is what was wanted
+		t.Error(err)
+	}
 	if err := h.Close(t.Context()); err != nil {
 		t.Error(err)
 	}

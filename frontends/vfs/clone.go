@@ -20,32 +20,31 @@ func (f *File) CopyFrom(ctx context.Context, from *File, off, n, at int64) error
 	if !f.writes() || from.flags&FlagRead == 0 {
 		return fs.ErrPermission
 	}
-	if off == 0 && at == 0 && from.content == nil && (n == 0 || n >= from.info.size) && f.content.file.Size() == 0 {
+	if off == 0 && at == 0 && from.content == nil && (n == 0 || n >= from.info.size) {
 		if k, ok := from.spot.child.Cap.(caps.CHK); ok {
-			return f.stand(ctx, k)
+			if done, err := f.content.stand(k, f.v.now(), f.room(ctx)); done || err != nil {
+				return err
+			}
 		}
+	}
+	if n == 0 { // what follows now: not what is being copied
+		i, err := from.Stat(ctx)
+		if n = i.size - off; err != nil || n <= 0 {
+			return err
+		}
+	}
+	if f.content == from.content && at-off < n && off-at < n {
+		return fs.ErrInvalid // a file would be read where it is being written
 	}
 	return f.copyBytes(ctx, from, off, n, at)
 }
 
-// stand lets the file be what an immutable one is.
-func (f *File) stand(ctx context.Context, on caps.CHK) error {
-	if err := f.v.fs.roomFor(ctx, f, on.Size()); err != nil {
-		return err
-	}
-	return f.content.stand(on, f.v.now())
-}
-
 func (f *File) copyBytes(ctx context.Context, from *File, off, n, at int64) error {
-	buf := make([]byte, copyPiece)
-	for all := n == 0; all || n > 0; {
-		part := buf
-		if !all {
-			part = buf[:min(n, copyPiece)]
-		}
-		m, err := from.ReadAt(ctx, part, off)
+	buf := make([]byte, min(n, copyPiece))
+	for n > 0 {
+		m, err := from.ReadAt(ctx, buf[:min(n, copyPiece)], off)
 		if m > 0 {
-			if _, err := f.WriteAt(ctx, part[:m], at); err != nil {
+			if _, err := f.WriteAt(ctx, buf[:m], at); err != nil {
 				return err
 			}
 		}

@@ -344,6 +344,9 @@ func (f *FS) over(j *job, result error) {
 	j.result = result
 	close(j.done)
 	f.mu.Unlock()
+	if result != nil || j.content.old > 0 {
+		f.usage.less()
+	}
 	f.drop(j.content)
 	f.poke()
 }

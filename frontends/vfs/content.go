@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,9 @@ import (
 // immutable file that was there before. Of that only what is needed is ever read.
 type content struct {
 	file *staging.File
-	refs int // of handles, and of a job; guarded by FS.mu
+	refs int           // of handles, and of a job; guarded by FS.mu
+	old  int64         // how many bytes the grid has of what this replaces: they are counted there
+	turn chan struct{} // of who changes it or copies it, so that the bytes and what is noted of them below are of one moment
 
 	mu      sync.Mutex
 	base    caps.Read // nil: none
@@ -29,6 +32,19 @@ type content struct {
 	mode    fs.FileMode
 	modeSet bool
 	below   *reader // of base, made when it is needed
+	stale   []*reader
+	ended   bool
+	failed  error // of a write since it was truncated last: the file is not what who writes wants it to be
+}
+
+func contentOf(file *staging.File) *content {
+	return &content{file: file, turn: make(chan struct{}, 1)}
+}
+
+// change takes the turn.
+func (c *content) change() (leave func()) {
+	c.turn <- struct{}{}
+	return func() { <-c.turn }
 }
 
 // piece is a range that lies in one of the two.
@@ -41,6 +57,10 @@ type piece struct {
 func (c *content) pieces(off, end int64) []piece {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.cut(off, end)
+}
+
+func (c *content) cut(off, end int64) []piece {
 	var all []piece
 	for _, m := range c.written.Missing(off, min(end, c.baseEnd)) {
 		if m.Start > off {
@@ -55,6 +75,20 @@ func (c *content) pieces(off, end int64) []piece {
 	return all
 }
 
+// plan cuts a range, and says what reads the pieces that lie below.
+func (c *content) plan(f *FS, off, end int64) (all []piece, below *reader, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return nil, nil, fs.ErrClosed
+	}
+	all = c.cut(off, end)
+	if c.below == nil && slices.ContainsFunc(all, func(p piece) bool { return p.base }) {
+		c.below = f.newReader(c.base, c.baseEnd)
+	}
+	return all, c.below, nil
+}
+
 // ReadAt reads as io.ReaderAt does.
 func (c *content) ReadAt(ctx context.Context, f *FS, p []byte, off int64) (int, error) {
 	if off < 0 {
@@ -67,16 +101,20 @@ func (c *content) ReadAt(ctx context.Context, f *FS, p []byte, off int64) (int, 
 		}
 		return 0, io.EOF
 	}
-	for _, pc := range c.pieces(off, end) {
+	all, below, err := c.plan(f, off, end)
+	if err != nil {
+		return 0, err
+	}
+	for _, pc := range all {
 		part := p[pc.off-off : pc.end-off]
-		var err error
+		var n int
 		if pc.base {
-			_, err = c.under(f).ReadAt(ctx, part, pc.off)
+			n, err = below.ReadAt(ctx, part, pc.off)
 		} else {
-			_, err = c.file.ReadAt(part, pc.off)
+			n, err = c.file.ReadAt(part, pc.off)
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return int(pc.off - off), asVFS(err)
+		if n < len(part) { // with io.EOF, when it has been truncated since
+			return int(pc.off-off) + n, asVFS(err)
 		}
 	}
 	if n := int(end - off); n < len(p) {
@@ -85,20 +123,21 @@ func (c *content) ReadAt(ctx context.Context, f *FS, p []byte, off int64) (int, 
 	return len(p), nil
 }
 
-func (c *content) under(f *FS) *reader {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.below == nil {
-		c.below = f.newReader(c.base, c.baseEnd)
+// WriteAt writes as io.WriterAt does, if room says nothing against the size that the file would have.
+func (c *content) WriteAt(p []byte, off int64, now time.Time, room func(size int64) error) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil // nor does it make the file any longer
 	}
-	return c.below
-}
-
-// WriteAt writes as io.WriterAt does.
-func (c *content) WriteAt(p []byte, off int64, now time.Time) (int, error) {
-	n, err := c.file.WriteAt(p, off)
+	defer c.change()()
+	if err = room(off + int64(len(p))); err != nil {
+		return 0, err
+	}
+	n, err = c.file.WriteAt(p, off)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err != nil {
+		c.failed = asVFS(err)
+	}
 	if n > 0 {
 		c.written.Add(off, off+int64(n))
 		c.dirty, c.mtime = true, now
@@ -106,8 +145,12 @@ func (c *content) WriteAt(p []byte, off int64, now time.Time) (int, error) {
 	return n, asVFS(err)
 }
 
-// Truncate changes the size.
-func (c *content) Truncate(size int64, now time.Time) error {
+// Truncate changes the size, if room says nothing against it.
+func (c *content) Truncate(size int64, now time.Time, room func(size int64) error) error {
+	defer c.change()()
+	if err := room(size); err != nil {
+		return err
+	}
 	if err := c.file.Truncate(size); err != nil {
 		return asVFS(err)
 	}
@@ -118,19 +161,32 @@ func (c *content) Truncate(size int64, now time.Time) error {
 	for _, s := range c.written.Overlap(0, size) {
 		kept.Add(s.Start, s.End)
 	}
-	c.written, c.dirty, c.mtime = kept, true, now
+	c.written, c.dirty, c.mtime, c.failed = kept, true, now, nil
 	return nil
 }
 
-// stand makes an immutable file what lies below an empty content.
-func (c *content) stand(on caps.CHK, now time.Time) error {
+// anyRoom has nothing against any size.
+func anyRoom(int64) error { return nil }
+
+// stand makes an immutable file what lies below an empty content; false when it is not empty.
+func (c *content) stand(on caps.CHK, now time.Time, room func(size int64) error) (bool, error) {
+	defer c.change()()
+	if c.file.Size() > 0 {
+		return false, nil
+	}
+	if err := room(on.Size()); err != nil {
+		return false, err
+	}
 	c.mu.Lock() // nobody sees the new size without what lies below
 	defer c.mu.Unlock()
 	if err := c.file.Truncate(on.Size()); err != nil {
-		return asVFS(err)
+		return false, asVFS(err)
+	}
+	if c.below != nil { // reads what was below before
+		c.stale, c.below = append(c.stale, c.below), nil
 	}
 	c.base, c.baseEnd, c.dirty, c.mtime = on, on.Size(), true, now
-	return nil
+	return true, nil
 }
 
 // unchanged is the immutable file that the content is still equal to; nil when there is none.
@@ -163,22 +219,35 @@ func (c *content) attrs() (mtime time.Time, mode fs.FileMode, modeSet bool) {
 	return c.mtime, c.mode, c.modeSet
 }
 
-// missing is what of the old content is still in the file.
+// aside is how much that nobody needs is rather read along than that another read begins behind it.
+const aside = 256 << 10
+
+// missing is what of the old content is still in the file, in ranges that are worth a read each.
 func (c *content) missing() []spans.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.written.Missing(0, c.baseEnd)
+	var all []spans.Span
+	for _, m := range c.written.Missing(0, c.baseEnd) {
+		if n := len(all); n > 0 && m.Start-all[n-1].End <= aside {
+			all[n-1].End = m.End
+		} else {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 // copy makes a content of its own of what is there now.
 func (c *content) copy() (*content, error) {
+	defer c.change()()
 	file, err := c.file.Copy()
 	if err != nil {
 		return nil, asVFS(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := &content{file: file, base: c.base, baseEnd: c.baseEnd, mtime: c.mtime, mode: c.mode, modeSet: c.modeSet}
+	n := contentOf(file)
+	n.old, n.base, n.baseEnd, n.mtime, n.mode, n.modeSet = c.old, c.base, c.baseEnd, c.mtime, c.mode, c.modeSet
 	for _, s := range c.written.Overlap(0, file.Size()) {
 		n.written.Add(s.Start, s.End)
 	}
@@ -194,6 +263,13 @@ func (c *content) takeDirty() bool {
 	return dirty
 }
 
+// incomplete says why the content must not be published; nil when it may.
+func (c *content) incomplete() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failed
+}
+
 func (c *content) setDirty() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -203,11 +279,14 @@ func (c *content) setDirty() {
 // end closes what reads the old content.
 func (c *content) end() {
 	c.mu.Lock()
-	below := c.below
-	c.below = nil
+	all := c.stale
+	if c.below != nil {
+		all = append(all, c.below)
+	}
+	c.stale, c.below, c.ended = nil, nil, true
 	c.mu.Unlock()
-	if below != nil {
-		below.Close()
+	for _, r := range all {
+		r.Close()
 	}
 }
 

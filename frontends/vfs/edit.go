@@ -20,10 +20,10 @@ func (v *View) change(ctx context.Context, path string) (s spot, dir caps.Write,
 	if dir, err = s.writable(); err != nil {
 		return s, nil, nil, err
 	}
-	if unlock, err = v.fs.places.lock(ctx, s.place); err != nil {
+	if s, unlock, err = v.lockAt(ctx, path); err != nil {
 		return s, nil, nil, err
 	}
-	if s, err = v.find(ctx, path); err != nil { // it may have changed while the lock was waited for
+	if dir, err = s.writable(); err != nil {
 		unlock()
 		return s, nil, nil, err
 	}
@@ -47,6 +47,7 @@ func (v *View) Mkdir(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	v.fs.tree.made(made)
 	v.fs.linked(dir, Child{Name: s.name, Cap: made})
 	return nil
 }
@@ -114,6 +115,7 @@ func (v *View) unlink(ctx context.Context, s spot, dir caps.Write) error {
 	if err := v.unlinkGrid(ctx, s, dir, waits); err != nil {
 		return err
 	}
+	v.fs.usage.less()
 	if n == nil {
 		return nil
 	}
@@ -213,6 +215,13 @@ func (v *View) Rmdir(ctx context.Context, path string) error {
 		return err
 	}
 	defer unlock()
+	if s.isDir() { // nothing comes into it from here on, which would go with it
+		open, ok := v.fs.places.seal(indexOf(s.child.Cap))
+		if !ok {
+			return ErrNotEmpty
+		}
+		defer open()
+	}
 	if err := v.emptyDir(ctx, s); err != nil {
 		return err
 	}

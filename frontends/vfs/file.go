@@ -84,10 +84,7 @@ func (f *File) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if !f.writes() {
 		return 0, fs.ErrPermission
 	}
-	if err := f.v.fs.roomFor(ctx, f, off+int64(len(p))); err != nil {
-		return 0, err
-	}
-	return f.content.WriteAt(p, off, f.v.now())
+	return f.content.WriteAt(p, off, f.v.now(), f.room(ctx))
 }
 
 // SetAttr changes attributes; they go to the grid with the content.
@@ -102,10 +99,7 @@ func (f *File) SetAttr(ctx context.Context, a Attr) error {
 		return f.v.setAttrAt(ctx, f.spot, a)
 	}
 	if a.Size != nil {
-		if err := f.v.fs.roomFor(ctx, f, *a.Size); err != nil {
-			return err
-		}
-		if err := f.content.Truncate(*a.Size, f.v.now()); err != nil {
+		if err := f.content.Truncate(*a.Size, f.v.now(), f.room(ctx)); err != nil {
 			return err
 		}
 	}
@@ -162,6 +156,9 @@ func (f *File) Abandon() {
 		return
 	}
 	f.leave()
+	if f.writes() {
+		f.v.fs.usage.less()
+	}
 }
 
 // leave takes the handle from its inode. Without a writer, what was not kept is no longer seen.
@@ -193,6 +190,9 @@ func (f *File) keep(ctx context.Context) (*job, error) {
 	fs.mu.Unlock()
 	if gone || !f.content.takeDirty() {
 		return nil, nil
+	}
+	if err := f.content.incomplete(); err != nil { // half a file is not published in the place of a whole one
+		return nil, err
 	}
 	j, err := f.newJob(others)
 	if err != nil {

@@ -145,7 +145,8 @@ func jobOf(k staging.Kept) (*job, error) {
 	if n.Version != noteVersion || n.Name == "" && n.File == "" {
 		return nil, errors.New("it is no note of this version")
 	}
-	c := &content{file: k.File, refs: 1, baseEnd: n.BaseEnd, mtime: n.MTime, mode: n.Mode, modeSet: n.ModeSet}
+	c := contentOf(k.File)
+	c.refs, c.baseEnd, c.mtime, c.mode, c.modeSet = 1, n.BaseEnd, n.MTime, n.Mode, n.ModeSet
 	for _, w := range n.Written {
 		c.written.Add(w[0], w[1])
 	}

@@ -6,12 +6,22 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"tahoe/storage"
 )
 
-// locks are one slot for each place that somebody works at.
+// locks are one slot for each place that somebody works at. While somebody works at a place in a directory, that directory
+// cannot be sealed.
 type locks struct {
-	mu  sync.Mutex
-	all map[place]*slot
+	mu   sync.Mutex
+	all  map[place]*slot
+	dirs map[storage.Index]*visitors
+}
+
+// visitors are who has or awaits a slot in a directory.
+type visitors struct {
+	many   int
+	sealed chan struct{} // closed when the directory is open again; nil while it is
 }
 
 type slot struct {
@@ -35,6 +45,9 @@ func (l *locks) lock(ctx context.Context, places ...place) (unlock func(), err e
 }
 
 func (l *locks) take(ctx context.Context, p place) error {
+	if err := l.enter(ctx, p.dir); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	if l.all == nil {
 		l.all = make(map[place]*slot)
@@ -71,4 +84,56 @@ func (l *locks) leave(p place, s *slot) {
 	if s.users--; s.users == 0 {
 		delete(l.all, p)
 	}
+	v := l.dirs[p.dir]
+	if v.many--; v.many == 0 {
+		delete(l.dirs, p.dir)
+	}
+}
+
+// enter counts a visitor of a directory, once that is not sealed.
+func (l *locks) enter(ctx context.Context, dir storage.Index) error {
+	for {
+		l.mu.Lock()
+		v := l.visitors(dir)
+		wait := v.sealed
+		if wait == nil {
+			v.many++
+		}
+		l.mu.Unlock()
+		if wait == nil {
+			return nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (l *locks) visitors(dir storage.Index) *visitors {
+	if l.dirs == nil {
+		l.dirs = make(map[storage.Index]*visitors)
+	}
+	if l.dirs[dir] == nil {
+		l.dirs[dir] = new(visitors)
+	}
+	return l.dirs[dir]
+}
+
+// seal keeps everybody out of a directory until open is called; false when somebody is there.
+func (l *locks) seal(dir storage.Index) (open func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.visitors(dir)
+	if v.many > 0 || v.sealed != nil {
+		return nil, false
+	}
+	v.sealed = make(chan struct{})
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		close(v.sealed)
+		delete(l.dirs, dir)
+	}, true
 }

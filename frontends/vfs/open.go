@@ -29,18 +29,11 @@ func (v *View) open(ctx context.Context, f *File, path string) error {
 	if f.flags&(FlagWrite|FlagCreate|FlagTruncate) == 0 {
 		return v.openToRead(ctx, f, path)
 	}
-	s, err := v.find(ctx, path)
-	if err != nil {
-		return err
-	}
-	unlock, err := v.fs.places.lock(ctx, s.place)
+	s, unlock, err := v.lockAt(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if s, err = v.find(ctx, path); err != nil { // again: it may have changed while the lock was waited for
-		return err
-	}
 	return v.openToWrite(ctx, f, s)
 }
 
@@ -102,20 +95,26 @@ func (v *View) mayWrite(s spot) error {
 	return err
 }
 
-// openToWrite opens a file for writing. The lock of the place is held.
+// openToWrite opens a file for writing. The lock of the place is held; who abandons a file does not take it.
 func (v *View) openToWrite(ctx context.Context, f *File, s spot) error {
 	if err := v.mayWrite(s); err != nil {
 		return err
 	}
 	v.fs.mu.Lock()
 	n := v.fs.node(s.place)
-	seen := n.visible()
 	n.handles++ // so that it stays; taken back when this fails
+	seen, written := n.visible(), n.cur != nil
+	if seen != nil {
+		seen.hold()
+	}
 	v.fs.mu.Unlock()
 	err := v.check(f, s, seen != nil)
 	var c *content
 	if err == nil {
-		c, err = v.contentFor(ctx, f, s, n)
+		c, err = v.contentFor(ctx, f, s, seen, written)
+	}
+	if c != seen {
+		v.fs.drop(seen)
 	}
 	v.fs.mu.Lock()
 	defer v.fs.mu.Unlock()
@@ -124,11 +123,9 @@ func (v *View) openToWrite(ctx context.Context, f *File, s spot) error {
 		v.fs.tidy(n)
 		return err
 	}
-	if n.cur == nil {
-		n.cur = c
-	}
+	n.cur = c
 	n.target, n.display = targetOf(s), s.display
-	f.spot, f.node, f.content = s, n, n.cur.hold()
+	f.spot, f.node, f.content = s, n, c
 	if f.writes() {
 		n.writers++
 	}
@@ -146,30 +143,35 @@ func (v *View) check(f *File, s spot, waits bool) error {
 	return nil
 }
 
-// contentFor finds or makes what is written into.
-func (v *View) contentFor(ctx context.Context, f *File, s spot, n *inode) (*content, error) {
-	v.fs.mu.Lock()
-	cur, waits := n.cur, n.job
-	v.fs.mu.Unlock()
+// contentFor finds or makes what is written into, with a user more: seen, if that is being written already.
+func (v *View) contentFor(ctx context.Context, f *File, s spot, seen *content, written bool) (*content, error) {
 	truncate := f.flags&FlagTruncate != 0
 	switch {
-	case cur != nil:
+	case written:
 		if truncate {
-			return cur, cur.Truncate(0, v.now())
+			if err := seen.Truncate(0, v.now(), anyRoom); err != nil {
+				return nil, err
+			}
 		}
-		return cur, nil
-	case waits != nil && !truncate:
-		return waits.content.copy()
+		return seen, nil
+	case seen != nil && !truncate:
+		c, err := seen.copy()
+		if err != nil {
+			return nil, err
+		}
+		return c.hold(), nil
 	}
 	c, err := v.fs.newContent()
 	if err != nil {
 		return nil, err
 	}
+	c.hold()
 	c.mtime = v.now()
 	c.dirty = truncate || !s.exists()
 	if s.exists() {
 		m := parseMetadata(s.child.Metadata)
 		c.mode, c.modeSet = m.mode()
+		c.old = sizeIn(s.child.Cap)
 	}
 	if truncate || !s.exists() {
 		return c, nil
@@ -185,7 +187,7 @@ func (f *FS) newContent() (*content, error) {
 	if err != nil {
 		return nil, asVFS(err)
 	}
-	return &content{file: file}, nil
+	return contentOf(file), nil
 }
 
 // onTop lets a content begin as what the grid has: an immutable file stays where it is, and is read as it is needed; a mutable
@@ -195,7 +197,7 @@ func (v *View) onTop(ctx context.Context, c *content, s spot) error {
 	if err != nil {
 		return err
 	}
-	c.mtime = i.modTime
+	c.mtime, c.old = i.modTime, i.size
 	if err := c.file.Truncate(i.size); err != nil {
 		return asVFS(err)
 	}

@@ -63,11 +63,14 @@ func split(p string) ([]string, error) {
 	return strings.Split(p[1:], "/"), nil
 }
 
+// elsewhere begins the path, as people are shown it, of what is reached by a capability.
+const elsewhere = "/uri/…"
+
 // root finds where a path begins: at the account's root, or at the capability that it names.
 func (v *View) root(names []string) (root caps.Cap, rest []string, display string) {
 	if len(names) >= 2 && names[0] == "uri" && strings.HasPrefix(names[1], "URI:") && !v.account.NoPaths {
 		if c, err := caps.Parse(names[1]); err == nil {
-			return c, names[2:], "/uri/…"
+			return c, names[2:], elsewhere
 		}
 		return nil, nil, ""
 	}
@@ -105,6 +108,26 @@ func (v *View) find(ctx context.Context, p string) (spot, error) {
 		at = c.Cap
 	}
 	return v.last(ctx, at, rest, display)
+}
+
+// lockAt follows a path, and takes the lock of the place to which it leads.
+func (v *View) lockAt(ctx context.Context, p string) (s spot, unlock func(), err error) {
+	for {
+		if s, err = v.find(ctx, p); err != nil {
+			return s, nil, err
+		}
+		if unlock, err = v.fs.places.lock(ctx, s.place); err != nil {
+			return s, nil, err
+		}
+		at := s.place
+		if s, err = v.find(ctx, p); err == nil && s.place == at {
+			return s, unlock, nil
+		}
+		unlock() // it has changed while the lock was waited for
+		if err != nil {
+			return s, nil, err
+		}
+	}
 }
 
 // look follows a path, and finds what the grid does not have yet, if there is something at its end: then n is not nil, and c has one

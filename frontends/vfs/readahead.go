@@ -39,9 +39,11 @@ type reader struct {
 	changed chan struct{} // closed, and replaced, when something below has changed
 	closed  bool
 	window  window
-	give    func()           // gives the window's memory back; nil: there is none
-	blocks  map[int64][]byte // what is there of each, from its beginning
-	last    int64            // where the reader is
+	give    func()              // gives the window's memory back; nil: there is none
+	blocks  map[int64][]byte    // what is there of each, from its beginning
+	last    int64               // where the reader is: behind the read that came farthest
+	active  map[*int64]struct{} // where each read is that has not ended; what it needs is not forgotten
+	low     int64               // what lies before it has been forgotten
 	used    time.Time
 	waiting int     // reads that wait for the stream
 	run     *stream // nil: none has begun
@@ -53,12 +55,13 @@ type stream struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	pos, end int64
+	full     bool // it waits for readers
 	done     bool
 	err      error
 }
 
 func (f *FS) newReader(file caps.Read, size int64) *reader {
-	r := &reader{f: f, file: func() caps.Read { return file }, size: size, changed: make(chan struct{}), blocks: make(map[int64][]byte)}
+	r := &reader{f: f, file: func() caps.Read { return file }, size: size, changed: make(chan struct{}), blocks: make(map[int64][]byte), active: make(map[*int64]struct{})}
 	f.readers.add(r)
 	return r
 }
@@ -68,10 +71,13 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fs.ErrInvalid
 	}
+	at := off
+	r.begin(&at)
+	defer r.ended(&at)
 	n := 0
-	for n < len(p) && off+int64(n) < r.size {
+	for n < len(p) && at < r.size {
 		part := p[n:min(int64(len(p)), r.size-off)]
-		m, err := r.some(ctx, part, off+int64(n))
+		m, err := r.some(ctx, part, &at)
 		n += m
 		if err != nil {
 			return n, err
@@ -83,16 +89,33 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// some reads at least one byte.
-func (r *reader) some(ctx context.Context, p []byte, off int64) (int, error) {
+func (r *reader) begin(at *int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active[at] = struct{}{}
+}
+
+func (r *reader) ended(at *int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.active, at)
+	r.forget()
+}
+
+// some reads at least one byte, and moves at behind what it has read.
+func (r *reader) some(ctx context.Context, p []byte, at *int64) (int, error) {
 	for {
-		n, wait, err := r.try(p, off)
+		n, wait, err := r.try(p, at)
 		if n > 0 || err != nil {
 			return n, err
 		}
 		if wait == nil {
+			r.ended(at)
 			r.f.readers.wanted() // others that are idle give theirs back, for the next time
-			return r.direct(ctx, p, off)
+			n, err = r.direct(ctx, p, *at)
+			*at += int64(n)
+			r.begin(at)
+			return n, err
 		}
 		select {
 		case <-wait:
@@ -112,16 +135,18 @@ var errStopped = errors.New("the reader has gone elsewhere")
 
 // try reads from the window. When what is wanted is on its way, it returns what tells of a change, and the caller counts as
 // waiting; nil when it is better read directly.
-func (r *reader) try(p []byte, off int64) (n int, wait <-chan struct{}, err error) {
+func (r *reader) try(p []byte, at *int64) (n int, wait <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return 0, nil, fs.ErrClosed
 	}
+	off := *at
 	r.used = r.f.clock.Now()
 	if b, ok := r.blocks[off/blockSize]; ok && off%blockSize < int64(len(b)) {
 		n := copy(p, b[off%blockSize:])
-		r.advance(off + int64(n))
+		*at += int64(n)
+		r.advance(*at)
 		return n, nil, nil
 	}
 	s := r.run
@@ -129,8 +154,8 @@ func (r *reader) try(p []byte, off int64) (n int, wait <-chan struct{}, err erro
 	case s != nil && s.done && s.err != nil && off >= s.pos && off < s.end:
 		r.run = nil // told once: the next read tries again
 		return 0, nil, s.err
-	case s != nil && !s.done && off >= s.pos && off < s.end && off-s.pos <= r.window.ahead: // it comes
-	case r.waiting > 0 || !r.start(off):
+	case s != nil && !s.done && off >= s.pos && off-s.pos <= r.window.ahead: // it comes, now or with the stream that follows
+	case s != nil && !s.done && r.waiting > 0 || !r.start(off):
 		return 0, nil, nil
 	}
 	r.advance(off)
@@ -140,20 +165,40 @@ func (r *reader) try(p []byte, off int64) (n int, wait <-chan struct{}, err erro
 
 // advance notes where the reader is, and forgets what lies too far behind.
 func (r *reader) advance(to int64) {
-	if to < r.last && r.last-to < r.window.behind {
-		return
-	}
-	r.last = to
-	for k := range r.blocks {
-		if r.behind(k) {
-			delete(r.blocks, k)
+	r.last = max(r.last, to)
+	r.forget()
+}
+
+// forget forgets what lies too far behind all reads, and lets a stream go on that waits for them.
+func (r *reader) forget() {
+	floor := r.floor()
+	if low := (floor - r.window.behind) / blockSize * blockSize; low > r.low {
+		r.low = low
+		for k := range r.blocks {
+			if r.behind(k) {
+				delete(r.blocks, k)
+			}
 		}
 	}
-	r.tell()
+	if r.run != nil && r.run.full && r.run.pos-floor <= r.window.ahead {
+		r.run.full = false
+		r.tell()
+	}
+}
+
+// floor is where the hindmost read is, of those that what is remembered can serve.
+func (r *reader) floor() int64 {
+	low := r.last
+	for at := range r.active {
+		if *at >= r.low {
+			low = min(low, *at)
+		}
+	}
+	return low
 }
 
 // behind says whether a block lies too far behind.
-func (r *reader) behind(k int64) bool { return (k+1)*blockSize < r.last-r.window.behind }
+func (r *reader) behind(k int64) bool { return (k+1)*blockSize <= r.low }
 
 func (r *reader) tell() {
 	close(r.changed)
@@ -168,19 +213,24 @@ func (r *reader) start(off int64) bool {
 	}
 	old := r.run
 	from, end := off-off%blockSize, min(r.size, off+firstLook)
+	if old == nil && off < 2*firstLook {
+		from = 0 // of those who read from the beginning, with several reads at once, any may come first
+	}
+	low := from
 	if old != nil && old.done && old.err == nil && off >= old.end && off-old.end < r.window.ahead {
 		from, end = old.end, r.size
 		if int64(len(r.blocks[from/blockSize])) != from%blockSize {
 			from -= from % blockSize
 			delete(r.blocks, from/blockSize)
 		}
+		low = min(r.low, from)
 	} else {
 		clear(r.blocks)
 	}
 	r.stop()
 	s := &stream{r: r, pos: from, end: end}
 	s.ctx, s.cancel = context.WithCancel(r.f.life)
-	r.run, r.last = s, off
+	r.run, r.last, r.low = s, off, low
 	r.runs.Go(func() {
 		defer s.cancel()
 		s.finish(r.f.c.Grid.Read(s.ctx, r.file(), from, end-from, s))
@@ -215,8 +265,9 @@ func (s *stream) Write(p []byte) (int, error) {
 			r.mu.Unlock()
 			return n, errStopped
 		}
-		if s.pos-r.last > r.window.ahead {
+		if s.pos-r.floor() > r.window.ahead {
 			wait := r.changed
+			s.full = true
 			r.mu.Unlock()
 			select {
 			case <-wait:

@@ -56,7 +56,10 @@ func (v *View) rename(ctx context.Context, from, to string, replace bool) (again
 	case m.from.isDir() && (m.to.exists() || dstWaits):
 		return nil, ErrNotDirectory
 	}
-	if m.srcWaits {
+	if err := v.takeOver(ctx, m.from); err != nil {
+		return nil, err
+	}
+	if m.srcWaits && (!m.from.exists() || v.fs.jobAt(m.src) != nil) {
 		return nil, v.moveWaiting(ctx, m)
 	}
 	if j := v.fs.jobAt(m.dst); j != nil {
@@ -78,17 +81,22 @@ func (v *View) lockMove(ctx context.Context, from, to string) (m move, unlock fu
 	if v.account.ReadOnly {
 		return m, nil, ErrReadOnly
 	}
-	if err = v.findMove(ctx, &m, from, to); err != nil {
-		return m, nil, err
+	for {
+		if err = v.findMove(ctx, &m, from, to); err != nil {
+			return m, nil, err
+		}
+		a, b := m.from.place, m.to.place
+		if unlock, err = v.fs.places.lock(ctx, a, b); err != nil {
+			return m, nil, err
+		}
+		if err = v.findMove(ctx, &m, from, to); err == nil && m.from.place == a && m.to.place == b {
+			return m, unlock, nil
+		}
+		unlock() // something has changed while the locks were waited for
+		if err != nil {
+			return m, nil, err
+		}
 	}
-	if unlock, err = v.fs.places.lock(ctx, m.from.place, m.to.place); err != nil {
-		return m, nil, err
-	}
-	if err = v.findMove(ctx, &m, from, to); err != nil { // it may have changed while the locks were waited for
-		unlock()
-		return m, nil, err
-	}
-	return m, unlock, nil
 }
 
 func (v *View) findMove(ctx context.Context, m *move, from, to string) (err error) {
@@ -126,7 +134,7 @@ func (v *View) intoItself(m *move) error {
 	return nil
 }
 
-// moveGrid moves what the grid has.
+// moveGrid moves what the grid has, also when it is being written: should the writer not come to its end, it is what remains.
 func (v *View) moveGrid(ctx context.Context, m move) error {
 	if err := v.fs.c.Grid.Move(ctx, m.fromDir, m.from.name, m.toDir, m.to.name, true); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -258,6 +266,9 @@ func (v *View) link(ctx context.Context, s spot, to string, replace bool) error 
 		return ErrIsDirectory
 	case !replace && (t.exists() || waits):
 		return fs.ErrExist
+	}
+	if err := v.takeOver(ctx, s); err != nil {
+		return err
 	}
 	c := Child{Name: t.name, Cap: s.child.Cap, Metadata: s.child.Metadata}
 	if err := v.fs.c.Grid.Link(ctx, dir, c, replace); err != nil {

@@ -19,7 +19,7 @@ const (
 	fresh = 2 * time.Second
 	// useful is how long it is used when the grid cannot say anything newer.
 	useful = time.Hour
-	// maxCached is how many children are remembered, of all directories together.
+	// maxCached is how many directories and children are remembered, all together.
 	maxCached = 200_000
 )
 
@@ -34,15 +34,18 @@ type tree struct {
 }
 
 type directory struct {
-	children map[string]Child // nil: not known
+	children map[string]Child // nil: not known; guarded by the tree's mu
 	read     time.Time
 	used     time.Time
-	flight   *flight // a listing under way, which has seen all edits
+	flight   *flight // a listing under way
 }
 
+// A flight is a listing under way. It may have missed edits that are made meanwhile, which are therefore made again in what it brings.
 type flight struct {
-	done chan struct{}
-	err  error
+	done     chan struct{}
+	edits    []func(children map[string]Child)
+	children map[string]Child // what it brought
+	err      error
 }
 
 func newTree(g Grid, clock reactor.Clock) *tree {
@@ -51,41 +54,36 @@ func newTree(g Grid, clock reactor.Clock) *tree {
 
 // child finds a name in a directory; false when it is not there.
 func (t *tree) child(ctx context.Context, dir caps.Read, name string) (Child, bool, error) {
-	if err := t.load(ctx, dir); err != nil {
+	children, err := t.load(ctx, dir)
+	if err != nil {
 		return Child{}, false, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	d := t.dirs[dir]
-	if d == nil || d.children == nil {
-		return Child{}, false, ErrUnavailable // forgotten between two lines, by a directory as large as all that may be remembered
-	}
-	c, ok := d.children[name]
+	c, ok := children[name]
 	return c, ok, nil
 }
 
 // list is all that is in a directory, sorted by name.
 func (t *tree) list(ctx context.Context, dir caps.Read) ([]Child, error) {
-	if err := t.load(ctx, dir); err != nil {
+	children, err := t.load(ctx, dir)
+	if err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	d := t.dirs[dir]
-	if d == nil {
-		return nil, ErrUnavailable
-	}
-	all := slices.Collect(maps.Values(d.children))
+	all := slices.Collect(maps.Values(children))
+	t.mu.Unlock()
 	slices.SortFunc(all, func(a, b Child) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
-// load sees to it that what is remembered of a directory is fresh, or the best there is.
-func (t *tree) load(ctx context.Context, dir caps.Read) error {
+// load is what is remembered of a directory, when that is fresh or the best there is, or what was just read. It is read with mu
+// held.
+func (t *tree) load(ctx context.Context, dir caps.Read) (map[string]Child, error) {
 	for {
-		fl, leads := t.join(dir)
+		children, fl, leads := t.join(dir)
 		if fl == nil {
-			return nil
+			return children, nil
 		}
 		if leads {
 			t.fetch(ctx, dir, fl)
@@ -93,13 +91,16 @@ func (t *tree) load(ctx context.Context, dir caps.Read) error {
 		select {
 		case <-fl.done:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		if fl.err == nil || ctx.Err() == nil && !isContext(fl.err) {
-			return t.settle(dir, fl.err)
+		if fl.err == nil {
+			return fl.children, nil
 		}
 		if ctx.Err() != nil { // it was ours that ended; if it was the leader's, another takes its place
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
+		}
+		if !isContext(fl.err) {
+			return t.settle(dir, fl.err)
 		}
 	}
 }
@@ -108,8 +109,8 @@ func isContext(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, reactor.ErrStopping)
 }
 
-// join finds the listing to wait for: nil when none is needed.
-func (t *tree) join(dir caps.Read) (fl *flight, leads bool) {
+// join finds what is fresh, or else the listing to wait for.
+func (t *tree) join(dir caps.Read) (children map[string]Child, fl *flight, leads bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	d := t.dirs[dir]
@@ -120,13 +121,13 @@ func (t *tree) join(dir caps.Read) (fl *flight, leads bool) {
 	now := t.clock.Now()
 	d.used = now
 	if d.children != nil && now.Sub(d.read) < fresh {
-		return nil, false
+		return d.children, nil, false
 	}
 	if d.flight != nil {
-		return d.flight, false
+		return nil, d.flight, false
 	}
 	d.flight = &flight{done: make(chan struct{})}
-	return d.flight, true
+	return nil, d.flight, true
 }
 
 // fetch lists a directory. Who waits is told in any case, also when the grid has a fault and panics.
@@ -145,33 +146,35 @@ func (t *tree) land(dir caps.Read, fl *flight, begin time.Time, all []Child, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fl.err = err
+	for _, edit := range fl.edits {
+		edit(children)
+	}
+	fl.children, fl.err, fl.edits = children, err, nil
 	close(fl.done)
 	d := t.dirs[dir]
-	if d == nil || d.flight != fl { // an edit came in between, so that what was read may be older
+	if d == nil || d.flight != fl { // it serves those who waited for it, and may be too old for others
 		return
 	}
 	d.flight = nil
-	if err == nil {
+	switch {
+	case err == nil:
 		t.cached += len(children) - len(d.children)
 		d.children, d.read = children, begin
 		t.shrink(d)
+	case d.children == nil:
+		delete(t.dirs, dir)
 	}
 }
 
-// settle decides what the end of a listing means: when it failed, what was known before has to do.
-func (t *tree) settle(dir caps.Read, err error) error {
+// settle decides what a listing that failed means: what was known before has to do.
+func (t *tree) settle(dir caps.Read, err error) (map[string]Child, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	d := t.dirs[dir]
-	known := d != nil && d.children != nil && t.clock.Now().Sub(d.read) < useful
-	switch {
-	case known && (err == nil || passes(err)):
-		return nil
-	case err != nil:
-		return err
+	if d != nil && d.children != nil && t.clock.Now().Sub(d.read) < useful && passes(err) {
+		return d.children, nil
 	}
-	return ErrUnavailable
+	return nil, err
 }
 
 // passes says whether an error may be gone later.
@@ -186,7 +189,7 @@ func passes(err error) bool {
 
 // shrink forgets directories that have not been used for longest, but keep.
 func (t *tree) shrink(keep *directory) {
-	for t.cached > maxCached && len(t.dirs) > 1 {
+	for t.cached+len(t.dirs) > maxCached && len(t.dirs) > 1 {
 		var oldest caps.Read
 		for k, d := range t.dirs {
 			if d != keep && d.flight == nil && (oldest == nil || d.used.Before(t.dirs[oldest].used)) {
@@ -201,7 +204,7 @@ func (t *tree) shrink(keep *directory) {
 	}
 }
 
-// edited applies a change that has been made to a directory to what is remembered of it. A listing under way may have missed it.
+// edited applies a change that has been made to a directory to what is remembered of it, and to what a listing under way brings.
 func (t *tree) edited(dir caps.Write, change func(children map[string]Child)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -213,11 +216,23 @@ func (t *tree) edited(dir caps.Write, change func(children map[string]Child)) {
 	if d == nil {
 		return
 	}
-	d.flight = nil
+	if d.flight != nil {
+		d.flight.edits = append(d.flight.edits, change)
+	}
 	if d.children != nil {
 		t.cached -= len(d.children)
 		change(d.children)
 		t.cached += len(d.children)
+	}
+}
+
+// made notes that a directory is there which this node has just made: empty, which need not be asked of the grid.
+func (t *tree) made(dir caps.Read) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.dirs[dir] == nil {
+		now := t.clock.Now()
+		t.dirs[dir] = &directory{children: make(map[string]Child), read: now, used: now}
 	}
 }
 

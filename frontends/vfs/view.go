@@ -88,11 +88,9 @@ func (c *content) info(name string) Info {
 func (v *View) infoOf(parent caps.Read, c Child) Info {
 	m := parseMetadata(c.Metadata)
 	i := Info{name: c.Name, mode: modeOf(c.Cap, m, v.canWrite(parent, c.Cap)), modTime: m.modTime(c.Cap), created: m.created()}
-	switch k := c.Cap.(type) {
-	case caps.CHK:
-		i.size, i.tag = k.Size(), tagOf(k)
-	case caps.Literal:
-		i.size, i.tag = int64(len(k.Data())), tagOf(k)
+	switch c.Cap.(type) {
+	case caps.CHK, caps.Literal:
+		i.size, i.tag = sizeIn(c.Cap), tagOf(c.Cap)
 	}
 	return i
 }
@@ -190,7 +188,10 @@ func (v *View) Statfs(ctx context.Context) (Space, error) {
 		}
 	}
 	if q := v.account.Quota; q > 0 {
-		used := v.fs.used(ctx, v.account)
+		used, err := v.fs.used(ctx, v.account)
+		if err != nil {
+			return Space{}, err
+		}
 		left := max(0, q-used)
 		if s.Total > 0 {
 			left = min(left, s.Free)

@@ -40,7 +40,7 @@ func notModified(w http.ResponseWriter, r *http.Request, tag string) bool {
 }
 
 func sameTag(sent, tag string) bool {
-	return strings.Trim(strings.TrimPrefix(sent, "W/"), `"`) == tag
+	return strings.Trim(strings.TrimPrefix(sent, "W/"), `"`) == strings.Trim(tag, `"`)
 }
 
 // rangeHeader is the Range header, unless If-Range makes it depend on a version of the file that this is not.

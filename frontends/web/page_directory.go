@@ -20,6 +20,9 @@ type directoryData struct {
 	Crumbs    []crumb      // the directories above this one, the outermost first
 	Count     string       // how many entries there are
 	Rows      int
+	Home      *visitorData // who has signed in; nil for a directory that a capability led to
+	NoShare   bool         // who has signed in may not hand on capabilities
+	Removed   []removedRow // what was taken out of it lately, and can be put back
 }
 
 // A crumb leads to a directory on the path to this one.
@@ -39,7 +42,7 @@ func (s *Server) serveListingPage(w *recorder, r *http.Request, rt route, d *laf
 	}
 	data := directoryData{
 		scripted: newScripted(), Title: directoryTitle(rt), Kind: directoryKind(d), Writeable: d.Writeable(),
-		Crumbs: crumbsOf(rt), Count: countText(l.Len()), Rows: l.Len(),
+		Crumbs: crumbsOf(rt.names, func(names []string) string { return addressBelow(rt.cap, names) }), Count: countText(l.Len()), Rows: l.Len(),
 	}
 	if ro, ok := caps.ReadOnly(d.Cap()); ok && d.Writeable() {
 		data.ReadOnly = template.URL("/uri/" + escapeCap(ro.Encode()) + "/")
@@ -78,12 +81,12 @@ func countText(n int) string {
 	return fmt.Sprintf("%d entries", n)
 }
 
-// crumbsOf are links to the directories above the one in the path.
-func crumbsOf(rt route) []crumb {
+// crumbsOf are links to the directories above the one that a path names.
+func crumbsOf(names []string, address func(names []string) string) []crumb {
 	var all []crumb
 	name := "Top"
-	for i, next := range rt.names {
-		all = append(all, crumb{name, template.URL(addressBelow(rt.cap, rt.names[:i]) + "/")})
+	for i, next := range names {
+		all = append(all, crumb{name, template.URL(address(names[:i]) + "/")})
 		name = next
 	}
 	return all
@@ -92,8 +95,12 @@ func crumbsOf(rt route) []crumb {
 // addressBelow is the address of what has these names below a capability. It is made anew and not taken from a request, whose path
 // may begin with two slashes: as an address that would name another host.
 func addressBelow(text string, names []string) string {
+	return below("/uri/"+escapeCap(text), names)
+}
+
+func below(root string, names []string) string {
 	var b strings.Builder
-	b.WriteString("/uri/" + escapeCap(text))
+	b.WriteString(root)
 	for _, name := range names {
 		b.WriteString("/" + pathElement(name))
 	}

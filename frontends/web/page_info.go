@@ -38,8 +38,9 @@ type fact struct{ Label, Value string }
 // A capRow is a capability on the page.
 type capRow struct {
 	ID, Label, Text string
-	Link            string       // address of what it opens; empty when it opens nothing
-	Picture         template.URL // a QR code of the link
+	Link            string        // address of what it opens; empty when it opens nothing
+	Picture         template.URL  // a QR code of the link
+	Drawing         template.HTML // in place of that, the code itself
 }
 
 // serveInfo answers t=info: what there is to know of a file or directory, and what can be done with it.

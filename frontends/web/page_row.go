@@ -25,6 +25,7 @@ type entryRow struct {
 	Modified string
 	Stamp    int64  // the time in seconds, for sorting; 0 when nobody knows it
 	Refused  string // why the operator does not let it be opened
+	Waits    bool   // it is on its way to the grid: Modified says how far it has come
 
 	class int    // directories come before files
 	key   string // the name without regard to case
@@ -52,6 +53,9 @@ func (row entryRow) append(b []byte) []byte {
 	name := esc(row.Name)
 	put(`<li data-k="`, row.Class, `" data-n="`, row.Bytes, `" data-t="`)
 	b = strconv.AppendInt(b, row.Stamp, 10)
+	if row.Waits {
+		put(`" data-w="`)
+	}
 	put(`"><input type="checkbox" aria-label="Select `, name, `"><i></i>`)
 	switch {
 	case row.Open != "":
@@ -75,10 +79,14 @@ func (s *Server) entryRows(ctx context.Context, l *lafs.Listing) ([]entryRow, er
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	sortRows(rows)
+	return rows, nil
+}
+
+func sortRows(rows []entryRow) {
 	slices.SortStableFunc(rows, func(a, b entryRow) int {
 		return cmp.Or(cmp.Compare(a.class, b.class), naturally(a.key, b.key), cmp.Compare(a.Name, b.Name))
 	})
-	return rows, nil
 }
 
 // entryRowOf makes the links of an entry. Their parts are escaped here, colons too, which a template would take for the end of

@@ -72,7 +72,7 @@ type statisticGroup struct {
 
 // serveStatisticsPage shows what has been counted. What this version has no words for is shown by its name.
 func (s *Server) serveStatisticsPage(w *recorder, r *http.Request) error {
-	st := s.history.statistics()
+	st := s.statistics()
 	d := statisticsData{Title: "Statistics", Groups: []statisticGroup{{Title: "Since the node started"}, {Title: "Now"}}}
 	for _, name := range slices.Sorted(maps.Keys(st.Counters)) {
 		d.Groups[0].Rows = append(d.Groups[0].Rows, statisticRow(name, st.Counters[name]))

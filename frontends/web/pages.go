@@ -24,12 +24,16 @@ func parsePages() *pages {
 
 // servePage fills in a page. It may hold capabilities, so no cache keeps it.
 func (s *Server) servePage(w *recorder, r *http.Request, name string, data any) error {
+	return s.servePageAs(w, r, http.StatusOK, name, data)
+}
+
+func (s *Server) servePageAs(w *recorder, r *http.Request, status int, name string, data any) error {
 	var b bytes.Buffer
 	if err := s.pages.templates.ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("fill in page: %w", err)
 	}
 	setPageHeaders(w.Header(), data)
-	writeBody(w, r, htmlType, http.StatusOK, b.Bytes())
+	writeBody(w, r, htmlType, status, b.Bytes())
 	return nil
 }
 
@@ -42,7 +46,10 @@ type welcomeData struct {
 	Introducers               []introducerRow
 	Waiting                   *waitingData
 	Keeper                    *keeperLine
+	Login                     bool   // people can sign in
 	Base                      string // address of this node, as its visitor typed it
+	Helper                    bool   // the node has an upload helper
+	Helped                    string // how it stands to the one that it uses
 }
 
 type serverRow struct {
@@ -65,6 +72,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 		Encoding: s.c.Encoding,
 		Outlook:  outlookOf(all, s.c.Encoding),
 		Base:     baseOf(r),
+		Login:    s.home != nil,
 	}
 	now := s.c.Clock.Now()
 	for _, st := range all {
@@ -75,6 +83,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 	}
 	d.Waiting = s.waitingPage(now)
 	d.Keeper = s.keeperLine()
+	d.Helper, d.Helped = s.c.Helper != nil, s.helpedText()
 	return d
 }
 

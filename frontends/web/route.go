@@ -24,9 +24,14 @@ const (
 	kindStatus               // /status
 	kindStatistics           // /statistics
 	kindKeeper               // /keeper
+	kindHelper               // /helper_status
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
+	kindLogin                // /login
+	kindLogout               // /logout
+	kindAccount              // /account
+	kindHome                 // /home and names below it
 )
 
 // isCommon says whether every kind of node answers such addresses.
@@ -66,6 +71,13 @@ func parseRoute(escaped string) route {
 		return route{kind: kindKeeper, shape: "/keeper", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
+	case "helper_status":
+		return route{kind: kindHelper, shape: "/helper_status", rest: rest}
+	case "home":
+		return homeRoute(rest, below)
+	}
+	if kind, ok := ofAccounts[first]; ok && !below {
+		return route{kind: kind, shape: "/" + first}
 	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
@@ -82,6 +94,12 @@ func capRoute(first, rest string) route {
 	}
 	rt := route{kind: kindCap, shape: "/" + first + "/[cap]"}
 	rt.read(rest)
+	rt.checkNames()
+	return rt
+}
+
+// checkNames looks at the names below a directory.
+func (rt *route) checkNames() {
 	if n := len(rt.names); n > 0 && rt.names[n-1] == "" {
 		rt.names, rt.slash = rt.names[:n-1], true
 	}
@@ -97,6 +115,28 @@ func capRoute(first, rest string) route {
 			rt.err = badRequest("a name in the path is not UTF-8")
 		}
 		rt.names[i] = norm.NFC.String(n)
+	}
+}
+
+// ofAccounts are the single addresses for those who sign in.
+var ofAccounts = map[string]routeKind{"login": kindLogin, "logout": kindLogout, "account": kindAccount}
+
+// homeRoute is about an account's tree, which is asked for by paths: a name is no step of one.
+func homeRoute(rest string, below bool) route {
+	rt := route{kind: kindHome, shape: "/home"}
+	if !below {
+		return rt
+	}
+	rt.read("/" + rest) // in place of a capability, nothing
+	rt.checkNames()
+	if len(rt.names) > 0 {
+		rt.shape += "/[path]"
+	}
+	if rt.err == nil && !slices.ContainsFunc(rt.names, notNameAtHome) {
+		return rt
+	}
+	if rt.err == nil {
+		rt.err = errNoNameAtHome
 	}
 	return rt
 }
@@ -195,4 +235,4 @@ func queryText(r *http.Request) string {
 // words are the values of t= that the web API has.
 var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
-	pause resume now check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest`)
+	pause resume now check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share`)

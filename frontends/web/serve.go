@@ -18,7 +18,7 @@ func (s *Server) Service(ln net.Listener) reactor.Service {
 }
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, ready func()) error {
-	defer s.operations.close()
+	defer s.Close()
 	err := serve.HTTP(ctx, ready, ln, s, slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn))
 	s.active.drain()
 	if err != nil {

@@ -1,8 +1,9 @@
 // Package web is the web port of a node: the web API that the original's clients and scripts speak, and pages for people.
-// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs.
+// It serves whoever reaches its listener; the capability in a URL is all the authority that a request has or needs. Who has signed in
+// with a name and a password reaches the files of an account at /home instead, by paths: that is a door, as those over frontends/vfs are.
 //
-// The invariant: a capability leaves this package only in the answer to somebody who sent it or whose upload made it.
-// It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
+// The invariant: a capability leaves this package only in the answer to somebody who sent it, whose upload made it, or who has signed in
+// to the account that it is of and asks to share it. It is in no log line and in no error. And a file's bytes are either all there or visibly not: an answer whose bytes
 // cannot be finished is cut, never padded with words.
 package web
 
@@ -44,8 +45,14 @@ type Config struct {
 	Waiting func() wapi.Waiting
 	// Keeper keeps files alive; nil: none are.
 	Keeper Keeper
+	// Helper is the node's upload helper, which others use; nil: it has none.
+	Helper Helper
+	// Helped tells whether the upload helper that the node uses is connected; nil: it uses none.
+	Helped func() bool
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
+	// Home lets people sign in, and serves their files; nil: nobody can.
+	Home *HomeConfig
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
 	// to this node can then send the user anywhere.
 	ForeignWhenDone bool
@@ -66,6 +73,7 @@ type Server struct {
 	origin *http.CrossOriginProtection
 	hosts  map[string]bool
 	active tracker
+	home   *home // nil: nobody can sign in
 
 	history    *history
 	operations *operations
@@ -86,7 +94,7 @@ func New(store Store, grid Grid, c Config) *Server {
 	if c.Introducers == nil {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
-	return &Server{
+	s := &Server{
 		store:  store,
 		grid:   grid,
 		c:      c,
@@ -98,10 +106,19 @@ func New(store Store, grid Grid, c Config) *Server {
 		history:    newHistory(c.Clock),
 		operations: newOperations(c.Clock),
 	}
+	if c.Home != nil {
+		s.home = newHome(*c.Home, c.Clock, c.Log)
+	}
+	return s
 }
 
-// Close ends the slow operations that go on between requests. A Service does so by itself.
-func (s *Server) Close() { s.operations.close() }
+// Close ends the slow operations that go on between requests, and signs everybody out. A Service does so by itself.
+func (s *Server) Close() {
+	s.operations.close()
+	if s.home != nil {
+		s.home.sessions.Close()
+	}
+}
 
 // ServeHTTP answers one request, and logs it without its secrets.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -175,12 +192,16 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveStatistics(w, r, rt)
 	case kindKeeper:
 		return s.serveKeeper(w, r, rt)
+	case kindHelper:
+		return s.serveHelper(w, r, rt)
 	case kindStatic:
 		return s.serveStatic(w, r, rt)
 	case kindAsset:
 		return s.pages.serveAsset(w, r, rt.rest)
 	case kindHealth:
 		return serveHealth(w, r)
+	case kindLogin, kindLogout, kindAccount, kindHome:
+		return s.serveAccounts(w, r, rt)
 	}
 	return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
 }

@@ -39,13 +39,13 @@ func (s *Server) serveStatistics(w *recorder, r *http.Request, rt route) error {
 	}
 	switch t := r.URL.Query().Get("t"); strings.ToLower(t) {
 	case "json":
-		return s.writeJSON(w, r, "text/plain", s.history.statistics())
+		return s.writeJSON(w, r, "text/plain", s.statistics())
 	case "openmetrics":
 		kept, err := s.keeperMetrics()
 		if err != nil {
 			return err
 		}
-		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.history.statistics(), kept))
+		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.statistics(), kept))
 		return nil
 	case "", "html":
 		return s.serveStatisticsPage(w, r)

@@ -27,7 +27,7 @@ type Server struct {
 	limits   Limits
 	sessions *sessions
 	locks    *lockTables
-	gates    gates
+	gates    auth.Gates
 }
 
 // New makes a server whose portal has the Realm of this package.
@@ -41,13 +41,13 @@ func New(p *auth.Portal[*vfs.View], c Config) *Server {
 	}
 	s.sessions = newSessions(p, s.clock)
 	s.locks = newLockTables(s.limits)
-	s.gates = gates{total: 2 * s.limits.Requests /* a request enters two */, each: s.limits.PerAccount, in: make(map[string]int)}
+	s.gates.Total, s.gates.Each = 2*s.limits.Requests /* a request enters two */, s.limits.PerAccount
 	return s
 }
 
 // Close waits for the requests that are served, refuses all others, and signs everybody out. It is called once.
 func (s *Server) Close() {
-	s.gates.shut()
+	s.gates.Shut()
 	s.sessions.close()
 }
 
@@ -55,7 +55,7 @@ func (s *Server) Close() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	from := addressOf(r)
-	leave, ok := s.gates.enter("from " + from.String())
+	leave, ok := s.gates.Enter("from " + from.String())
 	if !ok {
 		refuse(w, r, http.StatusServiceUnavailable, "too many requests are served at once; try again later")
 		return
@@ -109,7 +109,7 @@ func (s *Server) challenge(w http.ResponseWriter, r *http.Request) {
 
 // inside serves a request of somebody who has signed in.
 func (s *Server) inside(w http.ResponseWriter, r *http.Request, in *session) {
-	leave, ok := s.gates.enter("account " + in.view.Account().Name)
+	leave, ok := s.gates.Enter("account " + in.view.Account().Name)
 	if !ok {
 		refuse(w, r, http.StatusServiceUnavailable, "too many requests of this account are served at once; try again later")
 		return

@@ -12,6 +12,7 @@ import (
 	"tahoe/caps"
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
+	"tahoe/lafs/immutable/layout"
 	"tahoe/reactor"
 	"tahoe/storage"
 )
@@ -26,6 +27,7 @@ type UploaderConfig struct {
 	Convergence []byte          // the secret that makes keys of equal files equal; secret
 	SpoolDir    string          // for sources that can be read only once; the system's
 	Stall       time.Duration   // how long the write of a share may hang; DefaultStall
+	Helper      Helper          // encodes and places files in our stead, while it is there; nil: nobody does
 	Clock       reactor.Clock   // the system's
 	Log         *slog.Logger    // discards
 }
@@ -130,7 +132,27 @@ func (u *Uploader) store(ctx context.Context, plain *plaintext, enc Encoding, m 
 	if err != nil {
 		return nil, err
 	}
-	index := taghash.StorageIndex(plain.key)
+	var r *UploadResult
+	if u.c.Helper != nil {
+		r, err = u.assisted(ctx, plain, g, l, enc.Happy, m)
+		if err != nil || r != nil {
+			return r, err
+		}
+	}
+	if r, err = u.send(ctx, taghash.StorageIndex(plain.key), plain, g, l, enc, m); err != nil {
+		return nil, err
+	}
+	r.Cap, err = readCap(plain, g, taghash.UEB(r.UEB))
+	return r, err
+}
+
+// readCap is the capability to read a file of this geometry.
+func readCap(plain *plaintext, g layout.Geometry, ueb taghash.Hash) (caps.Read, error) {
+	return caps.NewCHK(caps.CHKParams{Key: plain.key, UEBHash: ueb, Needed: g.Needed, Total: g.Total, Size: g.Size})
+}
+
+// send puts a source on the grid, as the shares of index.
+func (u *Uploader) send(ctx context.Context, index storage.Index, source *plaintext, g layout.Geometry, l layout.Layout, enc Encoding, m *uploadMeter) (*UploadResult, error) {
 	// Whoever uploads the same file finds it there afterwards, instead of servers that are busy with it.
 	unlock, err := u.busy.lock(ctx, index)
 	if err != nil {
@@ -138,28 +160,38 @@ func (u *Uploader) store(ctx context.Context, plain *plaintext, enc Encoding, m 
 	}
 	defer unlock()
 	u.c.Servers.Settle(ctx, enc.Total)
-	// Taken after the first pass and at once, so that no upload holds memory while it waits for its source or for more.
-	release, err := u.c.Budget.Acquire(ctx, pipelineMemory(g))
+	pipe, done, err := u.pipeline(ctx, source, g, l, m)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
-	bufs, done := u.buffers(slotsFor(g), int(slotSize(g)))
 	defer done()
-	pipe, err := newPipeline(g, l, plain, u.c.Pool, m, bufs)
-	if err != nil {
-		return nil, err
-	}
 	placer := newPlacer(&u.c, enc, index, l.ShareSize())
 	t := &transfer{c: &u.c, place: placer.place, pipe: pipe, placer: placer, result: &UploadResult{Index: index}}
-	ueb, err := t.run(ctx)
-	if err != nil {
+	if _, err := t.run(ctx); err != nil {
 		return nil, err
 	}
-	t.result.Cap, err = caps.NewCHK(caps.CHKParams{
-		Key: plain.key, UEBHash: ueb, Needed: enc.Needed, Total: enc.Total, Size: plain.size,
-	})
-	return t.result, err
+	t.result.UEB = pipe.ring.end.ueb
+	return t.result, nil
+}
+
+// pipeline makes a pipeline, with its memory: taken after the first pass and at once, so that no upload holds memory while it waits
+// for its source or for more.
+func (u *Uploader) pipeline(ctx context.Context, source *plaintext, g layout.Geometry, l layout.Layout, m *uploadMeter) (*pipeline, func(), error) {
+	release, err := u.c.Budget.Acquire(ctx, pipelineMemory(g))
+	if err != nil {
+		return nil, nil, err
+	}
+	bufs, putBack := u.buffers(slotsFor(g), int(slotSize(g)))
+	done := func() {
+		putBack()
+		release()
+	}
+	pipe, err := newPipeline(g, l, source, u.c.Pool, m, bufs)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return pipe, done, nil
 }
 
 // buffers takes n buffers out of the pool that all uploads share.

@@ -20,6 +20,8 @@ type UploadResult struct {
 	Happiness   int   // servers of which any Needed can rebuild the file
 	Sharemap    map[storage.ShareNum][]*grid.Server
 	Servermap   map[grid.ServerID][]storage.ShareNum
+	UEB         []byte // as it is at the end of each share; nil of a literal
+	Helped      bool   // a helper placed the shares; what stands here about them is its word
 	Timings     Timings
 }
 
@@ -60,6 +62,27 @@ func newUploadMeter(size int64, report func(Progress)) *uploadMeter {
 func (m *uploadMeter) hashed(n int64)  { m.hashedBytes.Add(n); m.tell() }
 func (m *uploadMeter) encoded(n int64) { m.encodedBytes.Add(n); m.tell() }
 func (m *uploadMeter) pushed(n int64)  { m.pushedBytes.Add(n); m.tell() }
+
+// reached notes that what is before offset off of what is to be pushed has been.
+func (m *uploadMeter) reached(off int64) {
+	for {
+		before := m.pushedBytes.Load()
+		if off <= before {
+			return
+		}
+		if m.pushedBytes.CompareAndSwap(before, off) {
+			m.tell()
+			return
+		}
+	}
+}
+
+// again has the file encoded and pushed from its beginning.
+func (m *uploadMeter) again() {
+	m.encodedBytes.Store(0)
+	m.pushedBytes.Store(0)
+	m.toPush.Store(0)
+}
 
 func (m *uploadMeter) tell() {
 	if m.report == nil || !m.reporting.TryLock() {

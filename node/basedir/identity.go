@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/big"
+	"os"
 	"strings"
 	"time"
 
@@ -53,6 +54,21 @@ func (d Dir) Identity(now time.Time) (Identity, error) {
 	return i, errors.Join(
 		WriteNote(d.Path("my_nodeid"), []byte(base32.Encode(i.TubID[:])+"\n"), 0o644),
 		WriteNote(d.Path("node.pubkey"), []byte("pub-v0-"+i.publicText()+"\n"), 0o644))
+}
+
+// ReadIdentity is Identity of a node that has its keys, and writes nothing.
+func (d Dir) ReadIdentity() (Identity, error) {
+	for _, name := range []string{"node.pem", "node.privkey"} {
+		if _, err := os.Stat(d.Private(name)); err != nil {
+			return Identity{}, fmt.Errorf("private/%s: %w", name, err)
+		}
+	}
+	cert, err := d.certificate(time.Time{}) // which is there, so that none is made
+	if err != nil {
+		return Identity{}, err
+	}
+	key, err := d.nodeKey()
+	return Identity{Cert: cert, TubID: sha1.Sum(cert.Certificate[0]), key: key}, err
 }
 
 const privatePrefix = "priv-v0-"

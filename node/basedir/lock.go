@@ -55,6 +55,20 @@ func (d Dir) Lock() (*Lock, error) {
 	return l, nil
 }
 
+// Running says whether some process runs the node of the directory now, and which; 0: not known. It changes nothing.
+func (d Dir) Running() (pid int, running bool) {
+	pid, started := d.runningProcess()
+	if pid > 0 && isRunning(pid, started) {
+		return pid, true
+	}
+	f, err := os.OpenFile(d.Path("running.process.lock"), os.O_RDWR, 0)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	return 0, errors.Is(lockFile(f), errLocked)
+}
+
 // Close gives the directory back.
 func (l *Lock) Close() error {
 	return errors.Join(os.Remove(l.dir.Path("running.process")), l.file.Close())

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Doors are the settings of the sections [sftpd], [ftpd] and [webdav], and of [doors], which has what they share.
+// Doors are the settings of the sections [sftpd], [ftpd], [webdav] and [login], and of [doors], which has what they share.
 type Doors struct {
 	CommitOnClose bool   // a close waits until the file is on the grid
 	StagingDir    string // for files on their way to the grid
@@ -19,10 +19,13 @@ type Doors struct {
 	SFTP   SFTP
 	FTP    FTP
 	WebDAV WebDAV
+	Login  Login
 }
 
 // Any says whether some door is switched on.
-func (d Doors) Any() bool { return d.SFTP.Enabled || d.FTP.Enabled || d.WebDAV.Enabled }
+func (d Doors) Any() bool {
+	return d.SFTP.Enabled || d.FTP.Enabled || d.WebDAV.Enabled || d.Login.Enabled
+}
 
 // Accounts says who knows the accounts of a door: at least one of the two.
 type Accounts struct {
@@ -72,6 +75,13 @@ type WebDAV struct {
 	Plain    string // at the web port, which has no TLS
 }
 
+// Login are the settings of section [login]: of signing in on the pages of the web port.
+type Login struct {
+	Enabled  bool
+	Accounts Accounts
+	Plain    string
+}
+
 // AccountsFile is the accounts file of a node directory where no other is named.
 const AccountsFile = "private/accounts"
 
@@ -89,8 +99,9 @@ func (v values) doors(s *Settings) error {
 	d.FTP = v.ftp()
 	d.WebDAV = WebDAV{
 		Enabled: v.boolean("webdav", "enabled", false), Port: v.endpoint("webdav", "port", ""), Accounts: v.accounts("webdav"),
-		Plain: v.plain("webdav"),
+		Plain: v.plain("webdav", PlainLoopback), // nothing leaves this machine by loopback
 	}
+	d.Login = Login{Enabled: v.boolean("login", "enabled", false), Accounts: v.accounts("login"), Plain: v.plain("login", PlainLoopback)}
 	s.Doors = d
 	if err := v.certificate(&s.Doors); err != nil {
 		return err
@@ -116,7 +127,7 @@ func (v values) sftp() (SFTP, error) {
 func (v values) ftp() FTP {
 	f := FTP{
 		Enabled: v.boolean("ftpd", "enabled", false), Implicit: v.endpoint("ftpd", "implicit.port", ""), Accounts: v.accounts("ftpd"),
-		Plain: v.plain("ftpd"), Active: v.boolean("ftpd", "active", false), Public: v.text("ftpd", "public.address", ""),
+		Plain: v.plain("ftpd", PlainNever), Active: v.boolean("ftpd", "active", false), Public: v.text("ftpd", "public.address", ""),
 	}
 	fallback := "tcp:8021"
 	if f.Implicit != nil {
@@ -127,9 +138,9 @@ func (v values) ftp() FTP {
 	return f
 }
 
-// plain is who may sign in without TLS. Nothing leaves this machine by loopback.
-func (v values) plain(section string) string {
-	return strings.ToLower(v.text(section, "plain", PlainLoopback))
+// plain is who may sign in without TLS.
+func (v values) plain(section, fallback string) string {
+	return strings.ToLower(v.text(section, "plain", fallback))
 }
 
 // endpoint is nil when nothing is set and there is no fallback.
@@ -176,6 +187,9 @@ func (v values) certificate(d *Doors) error {
 func (v values) reachable(s Settings) error {
 	if d := s.Doors.WebDAV; d.Enabled && d.Port == nil && s.Web == nil {
 		return v.f.errorOn("webdav", "enabled", "is true, but the node has no web port; set web.port in [node], or port in [webdav]")
+	}
+	if s.Doors.Login.Enabled && s.Web == nil {
+		return v.f.errorOn("login", "enabled", "is true, but the node has no web port, where people would sign in; set web.port in [node]")
 	}
 	return nil
 }

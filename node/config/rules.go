@@ -113,9 +113,6 @@ func (v values) ignored() []string {
 			all = append(all, what)
 		}
 	}
-	helper := v.text("client", "helper.furl", "")
-	add(helper != "" && helper != "None", "the helper of [client] helper.furl is not used yet; files are uploaded directly")
-	add(v.boolean("helper", "enabled", false), "the helper of [helper] is not offered yet")
 	add(v.boolean("storage", "expire.enabled", false), "leases are not expired yet; every share is kept")
 	add(!v.boolean("storage", "anonymous", true), "[storage] anonymous is false, so nobody can reach this node's storage")
 	add(v.boolean("tor", "onion", false) || v.boolean("tor", "launch", false), "Tor is not supported yet")

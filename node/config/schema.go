@@ -39,6 +39,14 @@ func oneOf(values ...string) func(string) error {
 	return func(s string) error { return choice(s, values...) }
 }
 
+// furlOrNone checks one FURL, or none.
+func furlOrNone(s string) error {
+	if s == "" || s == "None" {
+		return nil
+	}
+	return checkFURL(s)
+}
+
 // furls checks a list of FURLs; "None" is an old way to write none.
 func furls(s string) error {
 	for _, furl := range List(s) {
@@ -57,7 +65,7 @@ func endpointOrNone(s string) error {
 	return err
 }
 
-// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [doors], [keeper], and in [sftpd]
+// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [login], [doors], [keeper], and in [sftpd]
 // accounts.url and connections.
 func known() map[string][]key {
 	return map[string][]key{
@@ -76,7 +84,7 @@ func known() map[string][]key {
 			{"dest", boolean}, {"dest.port", number(1, 65535)}, {"dest.private_key_file", text},
 		},
 		"client": {
-			{"introducer.furl", checkFURL}, {"helper.furl", furls}, {"shares.needed", number(1, 256)}, {"shares.happy", number(1, 256)},
+			{"introducer.furl", checkFURL}, {"helper.furl", furlOrNone}, {"shares.needed", number(1, 256)}, {"shares.happy", number(1, 256)},
 			{"shares.total", number(1, 256)}, {"mutable.format", oneOf("SDMF", "MDMF")}, {"peers.preferred", text}, {"storage.plugins", text},
 			{"shares._max_immutable_segment_size_for_testing", number(1, 1<<30)}, {"force_foolscap", boolean}, {"key_generator.furl", text},
 		},
@@ -98,6 +106,7 @@ func known() map[string][]key {
 		"webdav": {
 			{"enabled", boolean}, {"port", doorPort}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)},
 		},
+		"login": {{"enabled", boolean}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)}},
 		"keeper": {
 			{"enabled", boolean}, {"check.every", interval}, {"renew.every", interval}, {"verify.every", intervalOrNever}, {"search.every", interval},
 			{"repair.below", number(0, 256)}, {"repair.after", interval}, {"bandwidth", bandwidth}, {"parallel", number(1, 64)},

@@ -22,6 +22,7 @@ type Settings struct {
 
 	Client  Client
 	Storage Storage
+	Helper  bool // uploads are made for others
 	Doors   Doors
 	Keeper  Keeper
 
@@ -32,6 +33,7 @@ type Settings struct {
 // Client are the settings of section [client].
 type Client struct {
 	IntroducerFURL       string
+	HelperFURL           string // of the helper that uploads go through; "": none
 	Needed, Happy, Total int
 	MaxSegment           int64
 	MutableFormat        string // "SDMF" or "MDMF"
@@ -87,6 +89,7 @@ func (f *File) Settings(dir string) (Settings, error) {
 		Client:    v.client(),
 		Storage:   v.storage(),
 		Keeper:    v.keeper(),
+		Helper:    v.boolean("helper", "enabled", false),
 	}
 	if port := v.text("node", "web.port", ""); port != "" {
 		e, files, _ := ParseWebEndpoint(port) // checked
@@ -155,9 +158,18 @@ func (v values) expand(p string) string {
 	return filepath.Clean(p)
 }
 
+// furl is a FURL; "None" is an old way to write none.
+func (v values) furl(section, key string) string {
+	if furl := v.text(section, key, ""); furl != "None" {
+		return furl
+	}
+	return ""
+}
+
 func (v values) client() Client {
 	return Client{
 		IntroducerFURL: v.text("client", "introducer.furl", ""),
+		HelperFURL:     v.furl("client", "helper.furl"),
 		Needed:         v.number("client", "shares.needed", 3),
 		Happy:          v.number("client", "shares.happy", 7),
 		Total:          v.number("client", "shares.total", 10),

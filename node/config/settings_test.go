@@ -45,15 +45,16 @@ func closedDoors(in func(string) string) config.Doors {
 	return config.Doors{
 		StagingDir: in("private/staging"),
 		SFTP:       config.SFTP{Port: config.Endpoint{Network: "tcp4", Port: 8022}, Accounts: own, PrivateKey: in("private/ssh_host_ed25519_key")},
-		FTP:        config.FTP{Port: &config.Endpoint{Network: "tcp4", Port: 8021}, Accounts: own, Plain: config.PlainLoopback},
+		FTP:        config.FTP{Port: &config.Endpoint{Network: "tcp4", Port: 8021}, Accounts: own, Plain: config.PlainNever},
 		WebDAV:     config.WebDAV{Accounts: own, Plain: config.PlainLoopback},
+		Login:      config.Login{Accounts: own, Plain: config.PlainLoopback},
 	}
 }
 
 // TestDoors: what a door does not say of its accounts is said by [sftpd], and one port is enough for FTP.
 func TestDoors(t *testing.T) {
 	const text = "[sftpd]\nenabled = yes\naccounts.file = people\n[ftpd]\nimplicit.port = tcp:990\npassive.ports = 50000-50009\n" +
-		"[webdav]\naccounts.url = https://example.org/\n[doors]\ncommit = Close\nstaging.limit = 2G\n"
+		"[webdav]\naccounts.url = https://example.org/\n[node]\nweb.port = 3456\n[login]\nenabled = true\nplain = Always\n[doors]\ncommit = Close\nstaging.limit = 2G\n"
 	s, err := settings(text)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +66,7 @@ func TestDoors(t *testing.T) {
 	want.FTP.Port, want.FTP.Implicit, want.FTP.Accounts = nil, &config.Endpoint{Network: "tcp4", Port: 990}, people
 	want.FTP.First, want.FTP.Last = 50000, 50009
 	want.WebDAV.Accounts = config.Accounts{URL: "https://example.org/"}
+	want.Login = config.Login{Enabled: true, Accounts: people, Plain: config.PlainAlways}
 	if d := cmp.Diff(want, s.Doors); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -91,6 +93,7 @@ func TestRefusals(t *testing.T) {
 		{"passive ports backwards", "[ftpd]\npassive.ports = 50009-50000\n", `tahoe.cfg line 2: [ftpd] passive.ports is 50000, but must be from 50009 to 65535`},
 		{"public address", "[ftpd]\npublic.address = ::1\n", `tahoe.cfg line 2: [ftpd] public.address is "::1", which is not an IPv4 address; write one such as 192.0.2.7`},
 		{"webdav nowhere", "[webdav]\nenabled = true\n", `tahoe.cfg line 2: [webdav] enabled is true, but the node has no web port; set web.port in [node], or port in [webdav]`},
+		{"login nowhere", "[login]\nenabled = true\n", `tahoe.cfg line 2: [login] enabled is true, but the node has no web port, where people would sign in; set web.port in [node]`},
 		{"commit", "[doors]\ncommit = later\n", `tahoe.cfg line 2: [doors] commit is "later"; write background or close`},
 		{"half a certificate", "[doors]\ntls.key = a\n", `tahoe.cfg line 2: [doors] tls.key is set, but tls.certificate is not; name the file with the certificate too`},
 		{"certificates", "[grid_management_certificates]\na = b\n", `tahoe.cfg line 1: [grid_management_certificates] is not a section that this program knows; it is called [grid_manager_certificates]; rename it`},

@@ -60,6 +60,9 @@ func (s *Server) Free() uint64 {
 	}
 }
 
+// FreeSpace is what an ordinary user may still write to the file system of dir. It is errors.ErrUnsupported where the system cannot say.
+func FreeSpace(dir string) (uint64, error) { return freeSpace(dir) }
+
 // less is a-b, but not less than 0.
 func less(a, b uint64) uint64 { return a - min(a, b) }
 

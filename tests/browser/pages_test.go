@@ -28,18 +28,24 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
+	d, _ := newDeskWith(t, gridtest.Config{})
+	return d
+}
+
+func newDeskWith(t *testing.T, c gridtest.Config) (*desk, *gridtest.Grid) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("starts a grid and a browser")
 	}
 	if findChrome() == "" {
 		t.Skip("no Chromium on this machine: install it, or name it in TAHOE_BROWSER")
 	}
-	g := gridtest.New(t, gridtest.Config{})
+	g := gridtest.New(t, c)
 	d := &desk{t: t, base: strings.TrimSuffix(g.URL(), "/")}
 	d.cap = d.put("/uri?t=mkdir", "")
 	d.root = d.base + "/uri/" + url.QueryEscape(d.cap) + "/"
 	d.chrome = startChrome(t)
-	return d
+	return d, g
 }
 
 // put sends a PUT, to an address of the node, and returns the answer.

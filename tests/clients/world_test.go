@@ -2,6 +2,7 @@ package clients_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/pem"
@@ -46,6 +47,7 @@ func (c checker) Check(_ context.Context, l auth.Login) (auth.Account, error) {
 type world struct {
 	*doortest.World
 	dir       string // for files of this machine
+	patience  time.Duration
 	cert      string
 	ftp, ftps string // addresses
 	dav, davs string
@@ -112,10 +114,10 @@ func need(t *testing.T, program string) {
 	}
 }
 
-// run runs a program, which ends within two minutes.
+// run runs a program, which ends within two minutes, or as long as this world has patience.
 func (w *world) run(stdin, program string, args ...string) (string, error) {
 	w.T.Helper()
-	ctx, cancel := context.WithTimeout(w.T.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(w.T.Context(), cmp.Or(w.patience, 2*time.Minute))
 	defer cancel()
 	c := exec.CommandContext(ctx, program, args...)
 	c.Dir = w.dir

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 
 	"tahoe/internal/durable"
 )
@@ -22,8 +23,8 @@ type File struct {
 
 	// turn guards what follows, and the data: a slot, because it is held while the disk is at work.
 	turn   chan struct{}
+	size   atomic.Int64  // is read without the turn, too
 	data   *durable.File // nil: not open; a file that has been kept is opened when somebody reads it
-	size   int64
 	chunks []chunk
 	kept   bool  // it does not change any more
 	record bool  // it has a record
@@ -50,12 +51,8 @@ func (f *File) enter() error {
 
 func (f *File) leave() { <-f.turn }
 
-// Size is the number of bytes.
-func (f *File) Size() int64 {
-	f.turn <- struct{}{}
-	defer f.leave()
-	return f.size
-}
+// Size is the number of bytes. It waits for nothing, not for the disk either.
+func (f *File) Size() int64 { return f.size.Load() }
 
 // stream is the key stream of chunk c from its byte at on.
 func (f *File) stream(c int, generation uint32, at int) cipher.Stream {
@@ -113,10 +110,10 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	}
 	defer f.leave()
 	n := 0
-	for n < len(p) && off+int64(n) < f.size {
+	for n < len(p) && off+int64(n) < f.size.Load() {
 		at := off + int64(n)
 		c, in := int(at/chunkSize), int(at%chunkSize)
-		part := p[n:min(int64(len(p)), int64(n)+chunkSize-int64(in), int64(n)+f.size-at)]
+		part := p[n:min(int64(len(p)), int64(n)+chunkSize-int64(in), int64(n)+f.size.Load()-at)]
 		if err := f.readChunk(c, in, part); err != nil {
 			return n, err
 		}
@@ -182,13 +179,13 @@ const maxSize = 1 << 42
 
 // grow makes room for a file of at least size bytes.
 func (f *File) grow(size int64) error {
-	if size <= f.size {
+	if size <= f.size.Load() {
 		return nil
 	}
-	if err := f.s.reserve(size - f.size); err != nil {
+	if err := f.s.reserve(size - f.size.Load()); err != nil {
 		return err
 	}
-	f.size = size
+	defer f.size.Store(size) // when there are chunks for it
 	if n := int((size + chunkSize - 1) / chunkSize); n > len(f.chunks) {
 		f.chunks = append(f.chunks, make([]chunk, n-len(f.chunks))...)
 	}
@@ -239,15 +236,14 @@ func (f *File) Truncate(size int64) error {
 	if f.kept {
 		return errKept
 	}
-	if size >= f.size {
+	if size >= f.size.Load() {
 		return f.grow(size)
 	}
 	if err := f.cut(size); err != nil {
 		f.err = fmt.Errorf("truncate a staged file: %w", asNoSpace(err))
 		return f.err
 	}
-	_ = f.s.reserve(size - f.size) // giving back does not fail
-	f.size = size
+	_ = f.s.reserve(size - f.size.Swap(size)) // giving back does not fail
 	return nil
 }
 
@@ -330,8 +326,8 @@ func (f *File) Release() error {
 	if err := f.forget(); err != nil {
 		return err
 	}
-	_ = f.s.reserve(-f.size)
-	f.size, f.chunks, f.err = 0, nil, fs.ErrClosed
+	_ = f.s.reserve(-f.size.Swap(0))
+	f.chunks, f.err = nil, fs.ErrClosed
 	err := f.rest()
 	if rerr := f.s.disk.Remove(f.s.path(f.id, dataSuffix)); err == nil && !errors.Is(rerr, fs.ErrNotExist) {
 		err = rerr
@@ -373,7 +369,7 @@ func (f *File) Close() error {
 		return f.Release()
 	}
 	defer f.leave()
-	_ = f.s.reserve(-f.size)
-	f.size, f.chunks, f.err = 0, nil, fs.ErrClosed
+	_ = f.s.reserve(-f.size.Swap(0))
+	f.chunks, f.err = nil, fs.ErrClosed
 	return f.rest()
 }

@@ -40,7 +40,7 @@ func (f *File) Keep(note []byte) error {
 // encode gives the key, the size, the chunks as runs of equal ones, and the note.
 func (f *File) encode(note []byte) []byte {
 	b := append([]byte(nil), f.key[:]...)
-	b = binary.AppendUvarint(b, uint64(f.size))
+	b = binary.AppendUvarint(b, uint64(f.size.Load()))
 	b = binary.AppendUvarint(b, uint64(len(f.chunks)))
 	for k := 0; k < len(f.chunks); {
 		run := 1
@@ -106,7 +106,7 @@ func (s *Store) reopen(id uint64) (Kept, error) {
 	if err := f.checkSize(info.Size()); err != nil {
 		return Kept{}, err
 	}
-	s.used.Add(f.size) // even beyond the limit: it is there
+	s.used.Add(f.size.Load()) // even beyond the limit: it is there
 	return Kept{f, note}, nil
 }
 
@@ -129,7 +129,7 @@ func (f *File) parse(b []byte) ([]byte, bool) {
 	if size > maxSize || count > maxSize/chunkSize || count < (size+chunkSize-1)/chunkSize {
 		return nil, false
 	}
-	f.size = int64(size)
+	f.size.Store(int64(size))
 	for uint64(len(f.chunks)) < count {
 		run, generation, filled := number(), number(), number()
 		if run == 0 || run > count-uint64(len(f.chunks)) || generation > 1<<32-1 || filled > chunkSize {

@@ -1,20 +1,20 @@
 // What can be done with entries: rename, move, copy, delete and put back, share.
 
-import { edges, facts, link, makeNew, move, placeOf, rename, unlink } from './api.js';
+import { edges, facts, home, link, makeNew, move, placeOf, rename, unlink } from './api.js';
 import { ask, copyText, el, labelled, say } from './dom.js';
 
 const text = (value = '', placeholder = '') => el('input', { type: 'text', value, placeholder, required: true, autocomplete: 'off', spellcheck: false });
 
-const many = (names) => names.length === 1 ? `“${names[0]}”` : `${names.length} entries`;
+export const many = (names) => names.length === 1 ? `“${names[0]}”` : `${names.length} entries`;
 
 // each does something with every name, and tells how many times it failed and why.
-async function each(names, act) {
+export async function each(names, act, nameOf = (name) => name) {
   const failures = [];
   for (const name of names) {
     try {
       await act(name);
     } catch (e) {
-      failures.push(`${name}: ${e.message}`);
+      failures.push(`${nameOf(name)}: ${e.message}`);
     }
   }
   if (failures.length) throw new Error(failures.length === 1 ? failures[0] : `${failures.length} of ${names.length} failed. ${failures[0]}`);
@@ -53,8 +53,8 @@ export async function deleteEntries(names, changed) {
 
 const other = 'other';
 
-// where asks for a directory, and returns it as CAP/name/name, or ''.
-async function where(title, main, folders, selected) {
+// where asks for a directory, and returns it as CAP/name/name, at home as /name/name, or ''.
+export async function where(title, main, folders, selected) {
   const choice = el('select', {});
   const above = [...document.querySelectorAll('.crumbs a')].map((a) => [a.textContent, placeOf(new URL(a.href).pathname)]);
   const here = placeOf(location.pathname);
@@ -63,8 +63,8 @@ async function where(title, main, folders, selected) {
     if (!selected.includes(name)) choice.append(el('option', { value: `${here}/${name}` }, name));
   }
   choice.append(el('option', { value: other }, 'Another directory…'));
-  const cap = text('', 'URI:DIR2:…');
-  const line = labelled('Its capability', cap);
+  const cap = text('', home ? '/Photos/2026' : 'URI:DIR2:…');
+  const line = labelled(home ? 'Its path from the top' : 'Its capability', cap);
   const fit = () => { line.hidden = choice.value !== other; cap.required = !line.hidden; };
   choice.onchange = fit;
   fit();

@@ -1,5 +1,7 @@
 // The web API as the directory page uses it. Addresses are relative to the page's, which ends in a slash.
 
+import { parsePage } from './dom.js';
+
 export class Refused extends Error {
   constructor(status, text) {
     super(text);
@@ -15,7 +17,7 @@ async function call(method, address, body) {
 }
 
 // post sends a form.
-function post(address, fields) {
+export function post(address, fields) {
   return call('POST', address, new URLSearchParams(fields));
 }
 
@@ -49,8 +51,16 @@ export function edges(all) {
   return Object.fromEntries(Object.entries(all).map(([name, [kind, { rw_uri, ro_uri, metadata }]]) => [name, [kind, { rw_uri, ro_uri, metadata }]]));
 }
 
-// An address is where a directory is: /uri/CAP/name/name/.
+// home is whether the page is of an account, whose directories have paths and no capabilities.
+export const home = location.pathname.startsWith('/home/');
+
+// An address is where a directory is: /uri/CAP/name/name/, or /home/name/name/, whose place is a path from the top.
 export function placeOf(path) {
-  const [cap, ...names] = path.split('/').slice(2).filter(Boolean).map(decodeURIComponent);
-  return [cap, ...names].join('/');
+  const parts = path.split('/').slice(2).filter(Boolean).map(decodeURIComponent);
+  return home ? `/${parts.join('/')}` : parts.join('/');
+}
+
+// shared asks for the capabilities of an entry of an account, as an element to show.
+export async function shared(name) {
+  return parsePage(await post('.', { t: 'share', name })).getElementById('caps');
 }

@@ -1,13 +1,16 @@
 // The page of a directory. Without this script it works by links and forms.
 
-import { copyEntries, deleteEntries, moveEntries, moveInto, newFolder, renameEntry, shareEntry } from './actions.js';
-import { byID, el, say } from './dom.js';
+import * as actions from './actions.js';
+import { home } from './api.js';
+import { byID, el, parsePage, say } from './dom.js';
+import * as ofHome from './home.js';
 import { canShow, preview, thumbnails } from './preview.js';
 import { dropped, Queue } from './uploads.js';
 
 const list = byID('files');
 const writeable = byID('main').dataset.writeable === 'true';
 const drawThumbnails = thumbnails(list);
+const watchWaiting = ofHome.watch(list, () => refresh());
 
 const rows = () => [...list.children];
 const nameOf = (row) => row.querySelector('.name').textContent;
@@ -15,8 +18,9 @@ const box = (row) => row.firstElementChild;
 const picked = () => rows().filter((r) => box(r).checked && !r.hidden);
 const folders = () => rows().filter((r) => r.dataset.k === 'dir').map(nameOf);
 
+const { copyEntries, deleteEntries, moveEntries, moveInto, newFolder, renameEntry, shareEntry } = { ...actions, ...(home && ofHome) };
+
 // The list is drawn by the node alone. After a change its page is fetched again, and the list taken out of it.
-const ownPage = window.trustedTypes?.createPolicy('page', { createHTML: (html) => html }) ?? { createHTML: (html) => html };
 let refreshing = null;
 let stale = false;
 
@@ -27,13 +31,13 @@ async function refresh() {
   }
   refreshing = fetch('./').then(async (answer) => {
     if (!answer.ok) throw new Error(await answer.text());
-    const page = new DOMParser().parseFromString(ownPage.createHTML(await answer.text()), 'text/html');
+    const page = parsePage(await answer.text());
     const kept = new Set(picked().map(nameOf));
     const fresh = [...page.getElementById('files').children];
     natural = fresh;
     list.replaceChildren(...fresh);
     for (const row of fresh) box(row).checked = kept.has(nameOf(row));
-    byID('count').textContent = page.getElementById('count').textContent;
+    for (const id of ['count', 'usage']) if (byID(id)) byID(id).textContent = page.getElementById(id).textContent;
     byID('empty').hidden = fresh.length > 0;
     byID('columns').hidden = fresh.length === 0;
     drawn();
@@ -52,6 +56,7 @@ function drawn() {
   filter();
   showPicked();
   drawThumbnails();
+  watchWaiting();
 }
 
 // Filter and order.
@@ -232,3 +237,4 @@ function mark(row) {
 
 drawThumbnails();
 showPicked();
+watchWaiting();

@@ -34,6 +34,10 @@ export function ask(title, content, main = '') {
   });
 }
 
+// parsePage reads a page of the node. Nothing else is ever read as HTML.
+const ownPage = window.trustedTypes?.createPolicy('page', { createHTML: (html) => html }) ?? { createHTML: (html) => html };
+export const parsePage = (html) => new DOMParser().parseFromString(ownPage.createHTML(html), 'text/html');
+
 let field = 0;
 
 // labelled is a field with its label.

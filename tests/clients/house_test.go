@@ -1,13 +1,11 @@
 package clients_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,7 +32,7 @@ func openHouse(t *testing.T) *house {
 	const free = "tcp:0:interface=127.0.0.1"
 	h := &house{world: &world{World: &doortest.World{T: t}, dir: t.TempDir()}}
 	h.grid = gridtest.New(t, gridtest.Config{Client: map[string]string{
-		"sftpd/enabled": "true", "sftpd/port": free, "ftpd/enabled": "true", "ftpd/port": free, "ftpd/implicit.port": free,
+		"sftpd/enabled": "true", "sftpd/port": free, "ftpd/enabled": "true", "ftpd/plain": "loopback", "ftpd/port": free, "ftpd/implicit.port": free,
 		"webdav/enabled": "true", "webdav/port": free,
 	}})
 	h.world.cert = filepath.Join(h.grid.ClientDir(), "private", "doors.pem")
@@ -124,146 +122,50 @@ func (h *house) onGrid(path string) string {
 	return h.tahoe("", "get", root+"/"+path)
 }
 
-// TestNode: everybody's programs find their files at every door of a node.
+// TestNode: everybody's programs find their files at every door of a node; so they do in a crowd, and after all that may happen to it.
 func TestNode(t *testing.T) {
-	for _, program := range []string{"ssh-keygen", "sftp", "scp"} {
-		need(t, program)
-	}
-	h := openHouse(t)
-	large := noise(5_000_001)
-	h.file("large.bin", large)
-	h.file("a b", "blanks")
-	h.file("empty", "")
-	host, port, _ := net.SplitHostPort(h.tcp["SFTP"])
-
-	t.Run("sftp with a key", func(t *testing.T) {
-		out := h.sftp("put large.bin", `put "a b"`, "put empty", "mkdir docs", "rename empty docs/nothing", "ls -l", "df", "get large.bin back.bin")
-		if !strings.Contains(out, "5000001") {
-			t.Errorf("got %s", out)
-		}
-		if h.read("back.bin") != large {
-			t.Error("what came back is not what went")
-		}
-		h.arrived()
-		if h.onGrid("large.bin") != large || h.onGrid("docs/nothing") != "" || h.onGrid("a b") != "blanks" {
-			t.Error("the grid has something else")
-		}
-	})
-	t.Run("sftp with a password", func(t *testing.T) {
-		for _, tc := range []struct {
-			password string
-			in       bool
-		}{{password, true}, {"wrong", false}} {
-			h.file("askpass", "#!/bin/sh\necho '"+tc.password+"'\n")
-			out, err := h.run("", "env", "SSH_ASKPASS="+filepath.Join(h.dir, "askpass"), "SSH_ASKPASS_REQUIRE=force",
-				"sftp", "-F", "config", "bypassword:large.bin", "by-password.bin")
-			if (err == nil) != tc.in {
-				t.Errorf("with %q: %v %s", tc.password, err, out)
-			}
-		}
-		if h.read("by-password.bin") != large {
-			t.Error("what came back is not what went")
-		}
-	})
-	t.Run("scp", func(t *testing.T) {
-		for _, mode := range []string{"-s", "-O"} {
-			h.must("", "scp", mode, "-F", "config", "large.bin", "grid:scp"+mode)
-			h.must("", "scp", mode, "-F", "config", "grid:scp"+mode, "from"+mode)
-			if h.read("from"+mode) != large {
-				t.Errorf("%s: what came back is not what went", mode)
-			}
-		}
-	})
-	t.Run("rclone", func(t *testing.T) {
-		need(t, "rclone")
-		remote := fmt.Sprintf(":sftp,host=%s,port=%s,user=%s,key_file=%s,shell_type=none:rclone", host, port, user, filepath.Join(h.dir, "key"))
-		h.file("tree/one", "1")
-		h.file("tree/two/three", "3")
-		h.must("", "rclone", "sync", "tree", remote)
-		h.must("", "rclone", "check", "--download", "tree", remote)
-	})
-	t.Run("lftp", func(t *testing.T) {
-		need(t, "lftp")
-		h.must("", "lftp", "-e", fmt.Sprintf("set sftp:connect-program 'ssh -a -x -F %s'; open -u %s,x -p %s sftp://grid; mirror -R tree lftp; mirror lftp tree2; bye",
-			filepath.Join(h.dir, "config"), user, port))
-		if h.read("tree2/two/three") != "3" {
-			t.Error("what came back is not what went")
-		}
-	})
-	t.Run("curl", func(t *testing.T) {
-		need(t, "curl")
-		login := user + ":" + password
-		for i, url := range []string{"ftp://" + h.tcp["FTP"], "ftps://" + h.tcp["FTPS"], "https://" + h.tcp["WebDAV"], h.grid.URL() + "dav"} {
-			name := fmt.Sprint("curl", i)
-			more := []string{"-sS", "--fail", "--cacert", h.world.cert, "-u", login}
-			if strings.HasPrefix(url, "ftp:") {
-				more = append(more, "--ssl-reqd")
-			}
-			h.must("", "curl", append(more, "-T", "a b", url+"/"+name)...)
-			if got := h.must("", "curl", append(more, url+"/"+name)...); got != "blanks" {
-				t.Errorf("%s: %q", url, got)
-			}
-			if out, err := h.run("", "curl", "-sS", "--fail", "--cacert", h.world.cert, "-u", user+":wrong", url+"/"+name); err == nil {
-				t.Errorf("%s: in with a wrong password: %s", url, out)
-			}
-		}
-	})
-	t.Run("sshfs", func(t *testing.T) { h.sshfs(t, large) })
-}
-
-func (h *house) sshfs(t *testing.T, large string) {
-	need(t, "sshfs")
-	need(t, "fusermount3")
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip("there is no /dev/fuse")
-	}
-	mount := filepath.Join(h.dir, "mount")
-	if err := os.Mkdir(mount, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := h.run("", "sshfs", "-F", filepath.Join(h.dir, "config"), "grid:/", mount); err != nil {
-		t.Skipf("sshfs cannot mount here: %s", out)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		if out, err := exec.CommandContext(ctx, "fusermount3", "-u", mount).CombinedOutput(); err != nil {
-			t.Errorf("unmount: %v %s", err, out)
-		}
-	})
-	if h.read("mount/large.bin") != large {
-		t.Error("the file in the mount is another")
-	}
-	h.file("mount/made/here.new", "made in a mount")
-	if err := os.Rename(filepath.Join(mount, "made/here.new"), filepath.Join(mount, "made/here")); err != nil {
-		t.Fatal(err)
-	}
-	if h.read("mount/made/here") != "made in a mount" {
-		t.Error("the file in the mount is another")
-	}
-}
-
-// TestNodeKilled: what a client has closed arrives, though too few servers are there, and the node is killed in between.
-func TestNodeKilled(t *testing.T) {
 	for _, program := range []string{"ssh-keygen", "sftp"} {
 		need(t, program)
 	}
 	h := openHouse(t)
+	t.Run("programs", func(t *testing.T) { h.everyProgram(t, load{1_500_001, 20}) })
+	t.Run("crowd", func(t *testing.T) {
+		h.crowd(t, 20, 3, 5000)
+		h.vanished(t)
+	})
+	t.Run("guesses", func(t *testing.T) { h.guesses(t, 12) })
+	t.Run("killed", func(t *testing.T) {
+		h.T = t
+		h.killed(t)
+	})
+	h.T = t
+}
+
+// killed: what a client has closed arrives, though too few servers are there, or none, and the node is killed in between; and who finds
+// the disk full is told, and costs nobody anything.
+func (h *house) killed(t *testing.T) {
 	large := noise(3_000_001)
 	h.file("large.bin", large)
+	h.file("larger.bin", noise(9_000_001))
 	h.sftp("mkdir kept")
-	for i := range 4 { // six are left, of which files are read, and an upload needs seven
+	for i := range h.grid.Server {
 		h.grid.Server[i].Stop()
 	}
-	h.grid.WaitConnected(6)
+	h.grid.WaitConnected(0)
 	if out := h.sftp("put large.bin kept/large.bin", "ls -l kept"); !strings.Contains(out, "3000001") {
 		t.Errorf("the size of what waits: %s", out)
 	}
 	h.listed("kept/large.bin")
+	for i := 4; i < len(h.grid.Server); i++ { // of six, files are read, and an upload needs seven
+		h.grid.StartServer(i)
+	}
 	h.grid.Client.Kill()
-	h.grid.StartClient(nil)
+	h.grid.StartClient(map[string]string{"doors/staging.limit": "8M"})
 	h.findDoors()
 	h.listed("kept/large.bin")
+	if out, err := h.run("put larger.bin kept/larger.bin\n", "sftp", "-F", "config", "-b", "-", "grid"); err == nil || !strings.Contains(out, "Failure") { // for which SFTP has no other word
+		t.Errorf("a full disk: %v, %s", err, out)
+	}
 	h.sftp("get kept/large.bin waiting.bin")
 	if h.read("waiting.bin") != large {
 		t.Error("what waits reads otherwise")
@@ -274,6 +176,9 @@ func TestNodeKilled(t *testing.T) {
 	h.arrived()
 	if h.onGrid("kept/large.bin") != large {
 		t.Error("what arrived is something else")
+	}
+	if out := h.sftp("ls kept"); strings.Contains(out, "larger") {
+		t.Errorf("what did not come to its end is there: %s", out)
 	}
 }
 
