@@ -39,7 +39,7 @@ func drain(t *testing.T, files int) {
 	clock := reactor.System()
 	rate := max(int64(files)*100, grid.LeastPace) // so that it takes a minute or some
 	pace := grid.NewPace(clock, rate, rate)
-	k, stop := w.run(func(c *keeper.Config) { c.Pace, c.Tick, c.Parallel = pace, time.Minute, 1 })
+	k, stop := w.run(func(c *keeper.Config) { c.Pace, c.Tick, c.Parallel = pace, time.Hour, 1 })
 	defer stop()
 	time.Sleep(time.Minute)
 	w.idle(k)
@@ -51,7 +51,8 @@ func drain(t *testing.T, files int) {
 	running.Go(func() { bound.watch(t, ctx) })
 	running.Go(func() { w.use(ctx) })
 	victim.Retire(true)
-	time.Sleep(70 * time.Second) // the keeper sees it within a minute
+	must(t, k.Now())
+	time.Sleep(30 * time.Second)
 	must(t, k.Pause())
 	synctest.Wait()
 	if st, err := k.Status(); err != nil || st.Leaving+st.Unchecked == 0 {
@@ -65,9 +66,10 @@ func drain(t *testing.T, files int) {
 	must(t, k.Resume())
 	begun := time.Now()
 	w.drained(k)
-	t.Logf("%d shares, in %v after the pause; at most %d bytes in %v, of %d", had, time.Since(begun).Round(time.Second), bound.most, window, int64(window.Seconds())*rate)
+	took := time.Since(begun).Round(time.Second)
 	cancel()
 	running.Wait()
+	t.Logf("%d shares, in %v after the pause; at most %d bytes in %v, of %d", had, took, bound.most, window, int64(window.Seconds())*rate)
 	for i, n := range w.shares(func(h *host) bool { return h != victim }) {
 		if n < 10 {
 			t.Errorf("%s has %d shares at the servers that stay", caps.Abbrev(w.files[i].cap), n)
