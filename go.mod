@@ -3,6 +3,7 @@ module tahoe
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/fxamacker/cbor/v2 v2.9.6
 	github.com/google/go-cmp v0.7.0
 	github.com/klauspost/reedsolomon v1.14.2

@@ -63,6 +63,21 @@ func VerifyOnly(c Cap) (Verify, bool) {
 	return nil, false
 }
 
+// IndexOf names the shares of what c belongs to. It is false for literals and for unknown capabilities. It takes no memory, unlike
+// asking VerifyOnly, which makes a capability.
+func IndexOf(c Cap) (storage.Index, bool) {
+	v, ok := secretOf(c).verifying()
+	return v.index, ok
+}
+
+// EncodeVerify is the secret text of what VerifyOnly returns, and as cheap as IndexOf. It is empty where there is nothing to verify.
+func EncodeVerify(c Cap) string {
+	if v, ok := secretOf(c).verifying(); ok {
+		return v.encode()
+	}
+	return ""
+}
+
 // IsDirectory says whether c belongs to a directory. Of an Unknown nobody knows, which is false.
 func IsDirectory(c Cap) bool { return secretOf(c).directory }
 

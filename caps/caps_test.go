@@ -291,3 +291,32 @@ func TestZeroValuesAreHarmless(t *testing.T) {
 		}
 	}
 }
+
+// IndexOf and EncodeVerify say what VerifyOnly would.
+func TestWithoutMaking(t *testing.T) {
+	all := []caps.Cap{parse(t, "x-future:1"), parse(t, "URI:LIT:me")}
+	for _, row := range known() {
+		for _, text := range row {
+			if c, err := caps.Parse(text); err == nil {
+				all = append(all, c)
+			}
+		}
+	}
+	if len(all) < 30 {
+		t.Fatalf("only %d capabilities", len(all))
+	}
+	for _, c := range all {
+		v, ok := caps.VerifyOnly(c)
+		index, has := caps.IndexOf(c)
+		text := caps.EncodeVerify(c)
+		switch {
+		case ok != has || ok != (text != ""):
+			t.Errorf("%v: got %v and %d bytes, want both %v", c, has, len(text), ok)
+		case ok && (v.Index() != index || v.Encode() != text):
+			t.Errorf("%v: another index, or another text", c)
+		}
+	}
+	if _, ok := caps.IndexOf(nil); ok || caps.EncodeVerify(nil) != "" {
+		t.Error("nothing has an index")
+	}
+}

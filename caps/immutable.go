@@ -130,13 +130,22 @@ func (Literal) Verify() (Verify, bool) { return nil, false }
 
 // verifier is s without the power to read.
 func (s secret) verifier() (Verify, bool) {
-	k := kinds[s.kind].verify
-	if k == kindNone {
+	less, ok := s.verifying()
+	if !ok {
 		return nil, false
 	}
-	s.kind, s.key = k, [keySize]byte{}
-	v, ok := s.cap().(Verify)
+	v, ok := less.cap().(Verify)
 	return v, ok
+}
+
+// verifying is what is left of s without the power to read. It is false where there is nothing to verify.
+func (s secret) verifying() (secret, bool) {
+	k := kinds[s.kind].verify
+	if k == kindNone {
+		return secret{}, false
+	}
+	s.kind, s.key = k, [keySize]byte{}
+	return s, true
 }
 
 // reader is s without the power to write.

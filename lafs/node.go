@@ -46,8 +46,8 @@ func (n *UnknownNode) Child() Child { return n.child }
 // Open makes a Node of a capability to read or write, or of an unknown one: what only verifies is ErrWrongKind. What the
 // client's Access forbids is a *ProhibitedError. Open asks no server.
 func (c *Client) Open(k caps.Cap) (Node, error) {
-	if v, ok := caps.VerifyOnly(k); ok {
-		if err := c.c.Access(v.Index()); err != nil {
+	if index, ok := caps.IndexOf(k); ok {
+		if err := c.c.Access(index); err != nil {
 			return nil, err
 		}
 	}

@@ -31,9 +31,11 @@ func (n *Node) openClient() error {
 	if err != nil {
 		return err
 	}
-	if _, err := n.dir.NewAuthToken(); err != nil {
+	token, err := n.dir.NewAuthToken()
+	if err != nil {
 		return err
 	}
+	n.token = func() string { return token }
 	if n.settings.Web == nil && !n.settings.Doors.Any() && !n.settings.Helper {
 		return nil
 	}
@@ -55,12 +57,18 @@ func (n *Node) openClient() error {
 	}
 	n.files = n.newFiles(broker, lease, convergence)
 	n.openKeeper(broker)
+	under, err := n.openUploads(lease)
+	if err != nil {
+		return err
+	}
 	inside, err := n.openTrees(broker, lease)
 	if err != nil {
 		return err
 	}
 	if n.settings.Web != nil {
-		if err := n.openWeb(func(c web.Config) *web.Server { return web.New(n.files, broker, inside.onWeb(n.helpersOnWeb(c))) }); err != nil {
+		if err := n.openWeb(func(c web.Config) *web.Server {
+			return web.New(n.files, broker, withUploads(inside.onWeb(n.helpersOnWeb(c)), under))
+		}); err != nil {
 			return err
 		}
 	}
@@ -161,6 +169,7 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),
 		Encoding:  web.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total},
 		StaticDir: n.settings.WebStatic, TempDir: n.settings.TempDir, Log: n.log, Clock: n.shared.Clock, Introducers: n.introducerStatuses,
+		Private: n.private(),
 	}
 	if n.keeper != nil {
 		config.Keeper = keeping{n.keeper, n.shared.Clock.Now}
@@ -168,6 +177,17 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 	server := make(config)
 	n.children = append(n.children, reactor.Child{Name: "web port", Service: server.Service(l)})
 	return basedir.WriteNote(n.dir.Path("node.url"), []byte(n.WebURL()+"\n"), 0o644)
+}
+
+// private is what the web port gives to who shows the node's token.
+func (n *Node) private() *web.Private {
+	if n.token == nil {
+		return nil
+	}
+	return &web.Private{Token: n.token, Listen: func() (<-chan []byte, func()) {
+		l := n.logs.Listen()
+		return l.Records(), l.Leave
+	}}
 }
 
 // hosts are names by which the web port may be asked for when it is not on this machine alone.

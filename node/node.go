@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tahoe/internal/foolscap"
+	"tahoe/internal/logstream"
 	"tahoe/introducer"
 	"tahoe/lafs"
 	"tahoe/lafs/grid"
@@ -37,6 +38,8 @@ type Node struct {
 	identity basedir.Identity
 	shared   *Shared
 	log      *slog.Logger
+	logs     logstream.Hub   // for those who read the log by the web port
+	token    func() string   // of private/api_auth_token, behind a function, which nothing prints; nil: there is none
 	seed     string          // of its place in the permuted order, if it has storage
 	storage  basedir.Storage // where its storage is, if it has any
 	hints    []config.Hint   // where its Tub is reached; nil: it does not listen yet
@@ -83,7 +86,7 @@ func (n *Node) open() error {
 	if err := n.loadSettings(); err != nil {
 		return err
 	}
-	n.log = n.shared.Log.With("node", n.Name())
+	n.log = slog.New(n.logs.Handler(n.shared.Log.Handler())).With("node", n.Name())
 	n.warnings = slices.Clone(n.settings.Ignored)
 	if err := n.dir.Repair(); err != nil {
 		return err

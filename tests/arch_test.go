@@ -15,9 +15,9 @@ import (
 // ladder says who may import whom: a package imports only packages on lower rungs, which come first here.
 var ladder = [][]string{
 	{"storage", "reactor", "lafs/immutable/happiness", "internal/zfec", "internal/gather", "internal/base32", "internal/netstring",
-		"internal/spans", "internal/durable", "internal/spool", "internal/plural", "internal/pyjson", "internal/qr", "internal/lite", "internal/aliasfile"},
+		"internal/spans", "internal/durable", "internal/spool", "internal/plural", "internal/pyjson", "internal/qr", "internal/logstream", "internal/lite", "internal/aliasfile"},
 	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "internal/gridmanager", "reactor/reactortest", "internal/durable/durabletest"},
-	{"caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
+	{"lafs/trace", "caps", "introducer", "storage/disk", "storage/crawler", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},
 	{"frontends/auth/authtest", "frontends/serve"},
 	{"lafs/health"},
@@ -25,6 +25,7 @@ var ladder = [][]string{
 	{"lafs", "lafs/helper"},
 	{"lafs/helper/rihelper", "lafs/keeper"},
 	{"frontends/vfs/staging"},
+	{"frontends/web/uploads"},
 	{"frontends/vfs"},
 	{"frontends/web", "frontends/vfs/vfstest"},
 	{"frontends/doortest"},

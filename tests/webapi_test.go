@@ -32,7 +32,7 @@ func TestWebAPIExamples(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllSubmatch(text, -1) {
 		script = append(script, string(block[1]))
 	}
-	const want = 7
+	const want = 8
 	if len(script)-1 != want {
 		t.Errorf("the page has %d examples, and this test knows %d", len(script)-1, want)
 	}
@@ -46,7 +46,7 @@ func TestWebAPIExamples(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, part := range []string{"\nnew CONTents\n", "\nthing moved\n", "\nOkay so I did it.\n", "URI:MDMF:", `"healthy": true`, `"repair-successful": false`, `"check-results": {`, `{"type": "stats"`, `"finished": true`} {
+	for _, part := range []string{"\nnew CONTents\n", "\nthing moved\n", "\nOkay so I did it.\n", "URI:MDMF:", `"healthy": true`, `"repair-successful": false`, `"check-results": {`, `{"type": "stats"`, `"finished": true`, `"state": "stored"`, "event: upload\n"} {
 		if !strings.Contains(string(out), part) {
 			t.Errorf("the examples do not print %q:\n%s", part, out)
 		}

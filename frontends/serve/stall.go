@@ -15,9 +15,10 @@ type watchdog struct {
 	cut   func() error
 	timer *time.Timer
 
-	mu      sync.Mutex
-	stopped bool
-	fired   bool
+	mu          sync.Mutex
+	stopped     bool
+	fired       bool
+	interrupted bool
 }
 
 func newWatchdog(limit time.Duration, cut func() error) *watchdog {
@@ -34,6 +35,15 @@ func (d *watchdog) fire() {
 	defer d.mu.Unlock()
 	if !d.stopped {
 		d.fired = d.cut() == nil
+	}
+}
+
+// interrupt cuts the direction because somebody wants it to end.
+func (d *watchdog) interrupt() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.stopped {
+		d.interrupted = d.cut() == nil
 	}
 }
 
@@ -82,6 +92,12 @@ func (b *Body) Err() error { return b.err }
 // Stop ends the watch, and says whether the client was cut off.
 func (b *Body) Stop() (cut bool) { return b.dog.stop() }
 
+// Interrupt ends reading, as if the client had broken off. It may be called by another goroutine, and does nothing after Stop.
+func (b *Body) Interrupt() { b.dog.interrupt() }
+
+// Interrupted says whether Interrupt ended reading. It is asked after Stop.
+func (b *Body) Interrupted() bool { return b.dog.interrupted }
+
 const (
 	maxIgnored = 256 << 10
 	ignoreTime = 5 * time.Second
@@ -116,13 +132,14 @@ const maxWrite = 64 << 10
 // A Writer writes to a client that may stall. It is stopped when the request has been served.
 type Writer struct {
 	w   io.Writer
+	rc  *http.ResponseController
 	dog *watchdog
 }
 
 // NewWriter writes to w.
 func NewWriter(w http.ResponseWriter, limit time.Duration) *Writer {
 	rc := http.NewResponseController(w)
-	return &Writer{w: w, dog: newWatchdog(limit, func() error { return rc.SetWriteDeadline(past()) })}
+	return &Writer{w: w, rc: rc, dog: newWatchdog(limit, func() error { return rc.SetWriteDeadline(past()) })}
 }
 
 func (w *Writer) Write(p []byte) (int, error) {
@@ -137,6 +154,13 @@ func (w *Writer) Write(p []byte) (int, error) {
 		}
 	}
 	return done, nil
+}
+
+// Flush sends what has been written.
+func (w *Writer) Flush() error {
+	w.dog.begin()
+	defer w.dog.end()
+	return w.rc.Flush()
 }
 
 // Stop ends the watch.

@@ -64,7 +64,12 @@ func (s *Server) postCheck(p *post, target string) error {
 	if target != "" {
 		return redirect(p.w, p.r, target)
 	}
-	return s.writeChecked(p.w, p.r, x, repair, asJSON)
+	if asJSON {
+		return s.writeChecked(p.w, p.r, x, repair, true)
+	}
+	d := checkPage(x, repair)
+	d.Again, d.Verify = !d.Literal, o.Verify
+	return s.servePage(p.w, p.r, "check.html", d)
 }
 
 // wantsJSON says whether output= asks for JSON rather than a page.

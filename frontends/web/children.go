@@ -124,7 +124,7 @@ func (s *Server) postChildren(p *post) (string, error) {
 		return "", err
 	}
 	t := s.history.publish(d.Cap())
-	_, err = d.SetChildren(p.r.Context(), children, replace)
+	_, err = d.SetChildren(t.watch(p.r.Context()), children, replace)
 	t.end(err)
 	return "Okay so I did it.", err
 }

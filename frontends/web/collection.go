@@ -81,7 +81,7 @@ func (s *Server) putCollection(w *recorder, r *http.Request) error {
 		return err
 	}
 	src := newBody(w, r, s.c.Stall)
-	c, err := s.storeFile(r.Context(), o, source{src, r.ContentLength})
+	c, err := s.storeFile(r.Context(), o, source{Reader: src, size: r.ContentLength})
 	if err := src.blame(err, s.c.Stall); err != nil {
 		return err
 	}

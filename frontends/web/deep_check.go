@@ -66,6 +66,7 @@ type unhealthyObject struct {
 func (op *operation) checked(c lafs.Checked) error {
 	op.mu.Lock()
 	defer op.mu.Unlock()
+	defer op.bell.ring()
 	op.stats.Add(c.Visit)
 	op.checks.add(c)
 	return nil
@@ -104,14 +105,7 @@ func (p *printer) deepCheck(op *operation, stats []byte) {
 	p.boolean(op.finished)
 	p.key("root-storage-index")
 	p.text(op.rootIndex())
-	p.count("count-objects-checked", d.objects)
-	if d.repair {
-		p.repairCounts(d)
-	} else {
-		p.count("count-objects-healthy", d.before.healthy)
-		p.count("count-objects-unhealthy", d.before.unhealthy)
-		p.count("count-corrupt-shares", len(d.before.corrupt))
-	}
+	p.deepCheckCounts(d)
 	p.corruptShares("list-corrupt-shares", d.before.corrupt)
 	if d.repair {
 		p.corruptShares("list-remaining-corrupt-shares", d.after.corrupt)
@@ -138,6 +132,17 @@ func (op *operation) rootIndex() string {
 		return i.String()
 	}
 	return "<none>"
+}
+
+func (p *printer) deepCheckCounts(d *deepChecks) {
+	p.count("count-objects-checked", d.objects)
+	if d.repair {
+		p.repairCounts(d)
+		return
+	}
+	p.count("count-objects-healthy", d.before.healthy)
+	p.count("count-objects-unhealthy", d.before.unhealthy)
+	p.count("count-corrupt-shares", len(d.before.corrupt))
 }
 
 func (p *printer) repairCounts(d *deepChecks) {

@@ -17,6 +17,7 @@ const wholeSize = 256 << 10
 // deliverMutable sends a mutable file or a range of it: all of one version.
 func (s *Server) deliverMutable(w *recorder, r *http.Request, f *lafs.MutableFile, d download) error {
 	t := s.history.retrieve(f.Cap())
+	r = r.WithContext(t.watch(r.Context()))
 	c, err := readable(r.Context(), f)
 	if err == nil {
 		t.sized(c.Size())

@@ -33,9 +33,7 @@ func factsOf(c lafs.Child) facts {
 	if f.kind == wapi.KindUnknown {
 		return f
 	}
-	if v, ok := c.Verify(); ok {
-		f.verify = v.Encode()
-	}
+	f.verify = caps.EncodeVerify(c.Cap())
 	mutable := c.Mutable()
 	f.mutable, f.format = &mutable, formatOf(c.Cap())
 	if f.kind == wapi.KindFile {

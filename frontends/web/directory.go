@@ -68,7 +68,7 @@ func strongest(c lafs.Child) string {
 // list reads a directory.
 func (s *Server) list(ctx context.Context, d *lafs.Directory) (*lafs.Listing, error) {
 	t := s.history.retrieve(d.Cap())
-	l, err := s.readings.list(ctx, d)
+	l, err := s.readings.list(t.watch(ctx), d)
 	if err == nil {
 		t.sized(l.Size())
 	}

@@ -30,6 +30,7 @@ type problem struct {
 	allow  string
 	size   *int64 // of the file, for an unsatisfiable range
 	json   bool   // to be told in JSON
+	plain  bool   // never to be told by a page
 }
 
 func (p problem) Error() string { return p.text }
@@ -40,10 +41,6 @@ func badRequest(format string, args ...any) problem {
 
 func conflict(format string, args ...any) problem {
 	return problem{status: http.StatusConflict, text: fmt.Sprintf(format, args...)}
-}
-
-func notYet(what string) problem {
-	return problem{status: http.StatusNotImplemented, kind: wapi.KindNotYet, text: what + " not supported by this version yet"}
 }
 
 // problemOf is the one table of errors and statuses.
@@ -157,8 +154,8 @@ func publicText(err error) string {
 	return "the node could not do this: " + err.Error()
 }
 
-func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
-	h := w.Header()
+// setProblemHeaders sets the headers that follow from an error, and takes away those of the answer that it takes the place of.
+func setProblemHeaders(h http.Header, p problem) {
 	if p.allow != "" {
 		h.Set("Allow", p.allow)
 	}
@@ -171,6 +168,10 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	for _, name := range []string{"Etag", "Content-Disposition", "Content-Encoding", "Accept-Ranges"} {
 		h.Del(name)
 	}
+}
+
+func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
+	setProblemHeaders(w.Header(), p)
 	if p.json {
 		var out printer
 		out.flat = true

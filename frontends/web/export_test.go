@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"io"
 
+	"tahoe/frontends/web/uploads"
 	"tahoe/lafs"
 	"tahoe/lafs/mutable"
+	"tahoe/lafs/trace"
 )
 
 // The parsers, for fuzzing.
@@ -61,6 +63,15 @@ func ReadVersion(ctx context.Context, f *lafs.MutableFile, v mutable.Version, w 
 	return versionFile{f, v}.Read(ctx, 0, v.Size, w)
 }
 
+// Timeline is what a transfer remembers of itself.
+func (s *Server) Timeline() (o trace.Observer, calls, segments func() int) {
+	l := s.history.download(nil, 1).line
+	return l, func() int { return len(l.copy().calls) }, func() int { return len(l.copy().segments) }
+}
+
+// MaxEvents of a kind are remembered of a transfer.
+const MaxEvents = max(maxCalls, maxSegments)
+
 // MaxOperations are kept at once.
 const MaxOperations = maxOperations
 
@@ -73,3 +84,17 @@ func (s *Server) HoldOperation(handle string) (release func()) {
 
 // AskOperation looks for an operation.
 func (s *Server) AskOperation(handle string) { s.operations.get(handle, poll{}) }
+
+// Uploads is the spool.
+func (s *Server) Uploads() *uploads.Spool { return s.c.Uploads }
+
+// MetadataOf and PublicMetadata are about Upload-Metadata.
+var (
+	MetadataOf     = metadataOf
+	PublicMetadata = publicMetadata
+)
+
+// MaxListeners listen to events at once, and Listeners is how many do.
+const MaxListeners = maxListeners
+
+func (s *Server) Listeners() int { return len(s.listeners.slots) }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"tahoe/caps"
 	"tahoe/lafs"
@@ -114,7 +115,7 @@ func (s *Server) download(w *recorder, r *http.Request, n lafs.Node, a args, d d
 		return lafs.ErrWrongKind
 	}
 	t := s.history.download(f.Cap(), f.Size())
-	err = s.deliver(w, r, countedFile{f, t}, d)
+	err = s.deliver(w, r.WithContext(t.watch(r.Context())), countedFile{f, t}, d)
 	t.end(err)
 	return err
 }
@@ -126,16 +127,25 @@ type countedFile struct {
 }
 
 func (f countedFile) Read(ctx context.Context, off, n int64, w io.Writer) error {
-	return f.contents.Read(ctx, off, n, countedWriter{w, f.t})
+	end := f.t.line.read(off, n)
+	out := &countedWriter{w: w, t: f.t}
+	err := f.contents.Read(ctx, off, n, out)
+	end(out.bytes, out.paused)
+	return err
 }
 
 type countedWriter struct {
-	w io.Writer
-	t *transfer
+	w      io.Writer
+	t      *transfer
+	bytes  int64
+	paused time.Duration // that the client took to take them
 }
 
-func (c countedWriter) Write(p []byte) (int, error) {
+func (c *countedWriter) Write(p []byte) (int, error) {
+	begun := c.t.h.clock.Now()
 	n, err := c.w.Write(p)
+	c.bytes += int64(n)
+	c.paused += c.t.h.clock.Now().Sub(begun)
 	c.t.delivered(n)
 	return n, err
 }

@@ -38,7 +38,7 @@ func (f *form) args(r *http.Request) args { return args{query: r.URL.Query(), fo
 
 // source is the file as it can be stored: it can be read twice.
 func (f *form) source() source {
-	return source{io.NewSectionReader(f.file, 0, f.file.Size()), f.file.Size()}
+	return source{Reader: io.NewSectionReader(f.file, 0, f.file.Size()), size: f.file.Size()}
 }
 
 func (f *form) close() {

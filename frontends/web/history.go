@@ -2,6 +2,8 @@ package web
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -11,12 +13,19 @@ import (
 	"tahoe/frontends/web/wapi"
 	"tahoe/lafs"
 	"tahoe/lafs/immutable"
+	"tahoe/lafs/trace"
 	"tahoe/reactor"
 )
 
 // kept is how many transfers of a type are remembered when they are over.
 var kept = map[string]int{
-	wapi.OperationUpload: 10, wapi.OperationDownload: 10, wapi.OperationPublish: 20, wapi.OperationRetrieve: 40,
+	wapi.OperationUpload: 10, wapi.OperationDownload: 10, wapi.OperationMapupdate: 20, wapi.OperationPublish: 20, wapi.OperationRetrieve: 40,
+}
+
+// addressWords are how the addresses of pages about transfers begin.
+var addressWords = map[string]string{
+	wapi.OperationUpload: "up", wapi.OperationDownload: "down", wapi.OperationMapupdate: "mapupdate",
+	wapi.OperationPublish: "publish", wapi.OperationRetrieve: "retrieve",
 }
 
 // counted says under which names the transfers of a type, and their bytes, are counted.
@@ -31,15 +40,17 @@ var counted = map[string]struct{ files, bytes string }{
 type history struct {
 	clock reactor.Clock
 	since time.Time
+	bell  bell // is rung when something changes
 
 	mu       sync.Mutex
 	active   map[*transfer]bool
 	recent   map[string][]*transfer // the youngest last
+	begun    map[string]int         // how many of each type
 	counters map[string]float64
 }
 
 func newHistory(clock reactor.Clock) *history {
-	h := &history{clock: clock, since: clock.Now(), active: map[*transfer]bool{}, recent: map[string][]*transfer{}, counters: map[string]float64{}}
+	h := &history{clock: clock, since: clock.Now(), active: map[*transfer]bool{}, recent: map[string][]*transfer{}, begun: map[string]int{}, counters: map[string]float64{}}
 	for _, names := range counted {
 		h.counters[names.files], h.counters[names.bytes] = 0, 0
 	}
@@ -50,22 +61,39 @@ func newHistory(clock reactor.Clock) *history {
 type transfer struct {
 	h       *history
 	started time.Time
+	line    *timeline
 
 	op    wapi.Operation
-	bytes int64 // that have gone through
+	ended time.Time // zero while it goes on
+	facts []fact    // what else there is to say of it
+	bytes int64     // that have gone through
 }
 
 func (h *history) begin(kind string, c caps.Cap) *transfer {
 	t := &transfer{h: h, started: h.clock.Now(), op: wapi.Operation{Type: kind, StorageIndex: indexOf(c), Status: "Under way"}}
+	t.line = newTimeline(t)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	t.op.ID = fmt.Sprintf("%s-%d", addressWords[kind], h.begun[kind])
+	h.begun[kind]++
 	h.active[t] = true
+	h.bell.ring()
+	return t
+}
+
+// watch makes a context for the work of a transfer, in which it is told what happens.
+func (t *transfer) watch(ctx context.Context) context.Context { return trace.With(ctx, t.line) }
+
+// survey notes that the versions of a mutable file are looked for.
+func (h *history) survey(index *string, mode string) *transfer {
+	t := h.begin(wapi.OperationMapupdate, nil)
+	t.change(func() { t.op.StorageIndex, t.op.Mode = index, mode })
 	return t
 }
 
 func indexOf(c caps.Cap) *string {
-	if v, ok := caps.VerifyOnly(c); ok {
-		text := v.Index().String()
+	if index, ok := caps.IndexOf(c); ok {
+		text := index.String()
 		return &text
 	}
 	return nil
@@ -95,6 +123,7 @@ func (t *transfer) change(f func()) {
 	t.h.mu.Lock()
 	defer t.h.mu.Unlock()
 	f()
+	t.h.bell.ring()
 }
 
 // name says what has come into being.
@@ -140,6 +169,7 @@ func (t *transfer) stored(res lafs.PutResult, err error) {
 		whole := 1.0
 		t.name(res.Cap)
 		t.sized(res.Size)
+		t.describe(res)
 		t.change(func() { t.op.ProgressHash, t.op.ProgressCiphertext, t.op.ProgressPush = &whole, &whole, &whole })
 	}
 	t.end(err)
@@ -150,17 +180,28 @@ func (t *transfer) end(err error) {
 	h := t.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t.op.Status = "Finished"
+	t.op.Status, t.ended = "Finished", h.clock.Now()
 	if err != nil {
 		t.op.Status = "Failed: " + problemOf(err).text
-	} else {
-		names := counted[t.op.Type]
+	} else if names, ok := counted[t.op.Type]; ok {
 		h.counters[names.files]++
 		h.counters[names.bytes] += float64(t.bytes)
 	}
 	delete(h.active, t)
+	h.bell.ring()
 	list := append(h.recent[t.op.Type], t)
 	h.recent[t.op.Type] = slices.Delete(list, 0, max(0, len(list)-kept[t.op.Type]))
+}
+
+// progress is how far an upload is on its way to the grid, from 0 to 1: half of it is finding its key. It is nil when nobody knows.
+func (h *history) progress(t *transfer) *float64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t == nil || t.op.ProgressHash == nil || t.op.ProgressPush == nil {
+		return nil
+	}
+	part := (*t.op.ProgressHash + *t.op.ProgressPush) / 2
+	return &part
 }
 
 // status is what there is now, the youngest first.

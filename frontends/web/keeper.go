@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -196,36 +195,38 @@ func (s *Server) keeperLine() *keeperLine {
 	return &keeperLine{keeperHeadings[k.Level][1], k.Sentence}
 }
 
-// keeperMetrics are lines for Prometheus and its like.
-func (s *Server) keeperMetrics() (string, error) {
+// keeperMetrics tell how the files are that are kept alive.
+func (s *Server) keeperMetrics(m *metricText) error {
 	if s.c.Keeper == nil {
-		return "", nil
+		return nil
 	}
 	k, err := s.c.Keeper.Brief()
 	if err != nil {
-		return "", errors.Join(errors.New("the keeper cannot be asked"), err)
+		return fmt.Errorf("ask the keeper: %w", err)
 	}
-	var b strings.Builder
-	line := func(name string, v float64) { fmt.Fprintf(&b, "tahoe_keeper_%s %s\n", name, number(v)) }
+	m.family("tahoe_keeper_files", "gauge", "Files and directories that are kept alive.")
 	for _, state := range slices.Sorted(maps.Keys(k.By)) {
-		fmt.Fprintf(&b, "tahoe_keeper_files{state=%q} %d\n", state, k.By[state])
+		m.value("tahoe_keeper_files", float64(k.By[state]), "state", state)
 	}
-	line("repairs_failing", float64(k.Failing))
-	line("due", float64(k.Overdue))
-	line("still_needed_on_retiring_servers", float64(k.StillNeeded))
-	line("bytes_received_total", float64(k.BytesIn))
-	line("bytes_sent_total", float64(k.BytesOut))
-	line("paused", truth(k.Paused))
-	line("out_of_reach", truth(k.OutOfReach))
+	for _, x := range []struct {
+		name, kind, help string
+		value            float64
+	}{
+		{"repairs_failing", "gauge", "Files of which the last repair failed.", float64(k.Failing)},
+		{"due", "gauge", "Files to be looked at now.", float64(k.Overdue)},
+		{"still_needed_on_retiring_servers", "gauge", "Files that still need a server that is to be retired.", float64(k.StillNeeded)},
+		{"paused", "gauge", "1 while nothing is kept.", truth(k.Paused)},
+		{"out_of_reach", "gauge", "1 while too few servers are connected.", truth(k.OutOfReach)},
+	} {
+		m.family("tahoe_keeper_"+x.name, x.kind, x.help)
+		m.value("tahoe_keeper_"+x.name, x.value)
+	}
+	m.family("tahoe_keeper_bytes", "counter", "Bytes from and to servers.")
+	m.value("tahoe_keeper_bytes_total", float64(k.BytesIn), "direction", "received")
+	m.value("tahoe_keeper_bytes_total", float64(k.BytesOut), "direction", "sent")
 	if k.OldestLease != nil {
-		line("oldest_renewal_timestamp_seconds", *k.OldestLease)
+		m.family("tahoe_keeper_oldest_renewal_timestamp_seconds", "gauge", "When the leases were renewed of the file that waits longest.")
+		m.value("tahoe_keeper_oldest_renewal_timestamp_seconds", *k.OldestLease)
 	}
-	return b.String(), nil
-}
-
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+	return nil
 }

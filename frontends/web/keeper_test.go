@@ -59,7 +59,7 @@ func TestKeeper(t *testing.T) {
 	if err := json.Unmarshal(ask(h, "GET", "/keeper?t=json").Body.Bytes(), &got); err != nil || got.AtRisk[0].Place != "home:a<b" || got.By["lost"] != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	metrics := ask(h, "GET", "/statistics?t=openmetrics").Body.String()
+	metrics := ask(h, "GET", "/metrics").Body.String()
 	if !strings.Contains(metrics, "tahoe_keeper_files{state=\"lost\"} 1\n") || !strings.HasSuffix(metrics, "# EOF\n") {
 		t.Errorf("got %s", metrics)
 	}

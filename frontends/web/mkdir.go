@@ -71,7 +71,7 @@ func (s *Server) makeEmptyAt(r *http.Request, p *place, o lafs.MkdirOptions) (*l
 
 func (s *Server) mkdir(r *http.Request, children []lafs.NewChild, o lafs.MkdirOptions) (*lafs.Directory, error) {
 	t := s.history.publish(nil)
-	d, err := s.store.Mkdir(r.Context(), children, o)
+	d, err := s.store.Mkdir(t.watch(r.Context()), children, o)
 	if err == nil {
 		t.name(d.Cap())
 	}

@@ -80,6 +80,9 @@ func (s *Server) serveOperation(w *recorder, r *http.Request, rt route) error {
 	if op == nil {
 		return problem{status: http.StatusNotFound, text: fmt.Sprintf("unknown/expired handle '%s'", short(rt.rest))}
 	}
+	if write == nil {
+		return s.writeEvents(w, r, op.events())
+	}
 	if q.cancel {
 		defer op.cancel()
 	}
@@ -105,11 +108,13 @@ func pollOf(r *http.Request, a args) (q poll, err error) {
 
 type operationWriter func(*recorder, *http.Request, *operation) error
 
-// outputOf chooses how an operation is shown. Statistics are always JSON.
+// outputOf chooses how an operation is shown; nil stands for events. Statistics are always JSON.
 func (s *Server) outputOf(a args) (operationWriter, error) {
 	switch output := a.get("output"); strings.ToLower(output) {
 	case "json":
 		return writeOperationJSON, nil
+	case "events":
+		return nil, nil
 	case "text":
 		return writeOperationText, nil
 	case "", "html":

@@ -63,6 +63,7 @@ type operation struct {
 	finished bool
 	err      error
 	over     atomic.Bool // as finished is
+	bell     bell        // is rung when something changes
 }
 
 func newOperation(kind string, root caps.Cap) *operation {
@@ -117,6 +118,7 @@ func (o *operations) makeRoom() error {
 func (op *operation) visit(v lafs.Visit) error {
 	op.mu.Lock()
 	defer op.mu.Unlock()
+	defer op.bell.ring()
 	op.stats.Add(v)
 	if op.kind == "manifest" {
 		op.manifest = append(op.manifest, wapi.ManifestEntry{Path: v.Path, Cap: strongest(v.Child)})
@@ -134,6 +136,7 @@ func (o *operations) finish(op *operation, err error) {
 	op.finished, op.err = true, err
 	op.over.Store(true)
 	op.mu.Unlock()
+	op.bell.ring()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.clock.Now()

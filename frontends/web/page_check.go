@@ -6,7 +6,6 @@ import (
 
 	"tahoe/internal/plural"
 	"tahoe/lafs"
-	"tahoe/lafs/grid"
 )
 
 // checkData is the page about one file or directory.
@@ -14,6 +13,8 @@ type checkData struct {
 	Title   string
 	State   string // a word for the style: good, warn or bad
 	Literal bool
+	Again   bool     // the page can be asked for once more
+	Verify  bool     // every byte was read
 	Repair  string   // what became of it
 	Reason  string   // why it failed
 	Results []result // after a repair, then before it
@@ -26,13 +27,11 @@ type result struct {
 	Facts   []fact
 	Corrupt []placeRow
 	Failed  []placeRow
-	Servers []serverShares
+	Map     *shareMap
 	Report  []string
 }
 
 type placeRow struct{ Server, ID, Share, What string }
-
-type serverShares struct{ Name, ID, Shares string }
 
 func checkPage(x lafs.Checked, repair bool) checkData {
 	r := x.Check
@@ -98,29 +97,13 @@ func resultOf(title string, r *lafs.CheckResult) result {
 		}
 		out.Failed = append(out.Failed, row)
 	}
-	out.Servers = sharesByServer(r)
-	return out
-}
-
-// sharesByServer are the servers in order, with the shares that each has.
-func sharesByServer(r *lafs.CheckResult) []serverShares {
-	has := map[*grid.Server][]string{}
-	for _, s := range r.Shares {
-		for _, server := range s.Servers {
-			has[server] = append(has[server], s.Name())
-		}
-	}
-	var out []serverShares
-	for _, s := range r.Responding {
-		if len(has[s]) > 0 {
-			out = append(out, serverShares{s.Name(), string(s.ID()), strings.Join(has[s], ", ")})
-		}
-	}
+	out.Map = shareMapOf(r)
 	return out
 }
 
 // deepCheckData is the page about a deep check.
 type deepCheckData struct {
+	scripted
 	Title    string
 	State    string
 	Finished bool
@@ -133,7 +116,7 @@ type objectRow struct{ Path, Index, Summary string }
 // deepCheckPage is what a deep check has found. The operation's lock is held.
 func deepCheckPage(op *operation) deepCheckData {
 	d := op.checks
-	out := deepCheckData{Title: "All healthy", State: "good", Finished: op.finished}
+	out := deepCheckData{scripted: newScripted(), Title: "All healthy", State: "good", Finished: op.finished}
 	now := d.before
 	if d.repair {
 		now = d.after

@@ -17,6 +17,7 @@ type directoryData struct {
 	Kind      string
 	Writeable bool
 	ReadOnly  template.URL // of the same directory without the power to write; empty when this is it
+	Place     string       // names the directory, and is no secret; empty where uploads cannot go on after a break
 	Crumbs    []crumb      // the directories above this one, the outermost first
 	Count     string       // how many entries there are
 	Rows      int
@@ -46,6 +47,9 @@ func (s *Server) serveListingPage(w *recorder, r *http.Request, rt route, d *laf
 	}
 	if ro, ok := caps.ReadOnly(d.Cap()); ok && d.Writeable() {
 		data.ReadOnly = template.URL("/uri/" + escapeCap(ro.Encode()) + "/")
+	}
+	if index := indexOf(d.Cap()); s.c.Uploads != nil && index != nil {
+		data.Place = *index
 	}
 	rows, err := s.entryRows(r.Context(), l)
 	if err != nil {

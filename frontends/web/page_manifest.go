@@ -6,6 +6,7 @@ import (
 )
 
 type manifestData struct {
+	scripted
 	Title    string
 	Finished bool
 	Entries  []manifestRow
@@ -18,7 +19,7 @@ type manifestRow struct {
 
 // manifestPage is what a walk has found. The operation's lock is held.
 func manifestPage(op *operation) manifestData {
-	d := manifestData{Title: "Manifest", Finished: op.finished, Entries: make([]manifestRow, 0, len(op.manifest))}
+	d := manifestData{scripted: newScripted(), Title: "Manifest", Finished: op.finished, Entries: make([]manifestRow, 0, len(op.manifest))}
 	for _, e := range op.manifest {
 		row := manifestRow{Path: strings.Join(e.Path, "/"), Cap: e.Cap}
 		if e.Cap != "" {

@@ -16,10 +16,34 @@ type statusData struct {
 	scripted
 	Title          string
 	Active, Recent []transferRow
+	Uploads        []uploadRow
+}
+
+// An uploadRow is an upload by tus for people.
+type uploadRow struct {
+	Size, State, Part, Kept string
+	Why                     string // it is not on the grid
+}
+
+// uploadWords say what the states of uploads by tus are to people.
+var uploadWords = map[string]string{
+	wapi.UploadReceiving: "waits for the rest of it",
+	wapi.UploadStoring:   "goes to the grid",
+	wapi.UploadFailed:    "is here and not on the grid; it is tried again",
+}
+
+func uploadRowOf(u wapi.Upload, now time.Time) uploadRow {
+	row := uploadRow{Size: "?", State: uploadWords[u.State], Kept: lasting(unixTime(u.Expires).Sub(now)), Why: u.Error}
+	if u.Size != nil {
+		row.Size = sizeText(uint64(*u.Size))
+		row.Part = fmt.Sprintf("%.3f", *part(u.Received, *u.Size))
+	}
+	return row
 }
 
 // A transferRow is a transfer for people.
 type transferRow struct {
+	ID                        string // of its page
 	Kind, Index, Size, Status string
 	Part                      string // from 0 to 1; empty when nobody knows
 	Bad                       bool
@@ -31,6 +55,8 @@ var transferWords = map[string]string{
 	wapi.OperationDownload: "Download",
 	wapi.OperationPublish:  "Write of a mutable file",
 	wapi.OperationRetrieve: "Read of a mutable file",
+
+	wapi.OperationMapupdate: "Search for versions of a mutable file",
 }
 
 func (s *Server) serveStatusPage(w *recorder, r *http.Request) error {
@@ -42,11 +68,14 @@ func (s *Server) serveStatusPage(w *recorder, r *http.Request) error {
 	for _, op := range st.Recent {
 		d.Recent = append(d.Recent, transferRowOf(op))
 	}
+	for _, u := range s.uploadsUnderWay() {
+		d.Uploads = append(d.Uploads, uploadRowOf(u, s.c.Clock.Now()))
+	}
 	return s.servePage(w, r, "status.html", d)
 }
 
 func transferRowOf(op wapi.Operation) transferRow {
-	row := transferRow{Kind: cmp.Or(transferWords[op.Type], op.Type), Index: "not known yet", Size: "?", Status: op.Status}
+	row := transferRow{ID: op.ID, Kind: cmp.Or(transferWords[op.Type], op.Type), Index: "not known yet", Size: "?", Status: op.Status}
 	if op.StorageIndex != nil {
 		row.Index = *op.StorageIndex
 	}

@@ -184,7 +184,7 @@ func (s *Server) postCap(p *post) (string, error) {
 		return "", err
 	}
 	t := s.history.publish(d.Cap())
-	_, err = d.Set(p.r.Context(), lafs.NewChild{Name: name, Child: lafs.ChildOf(c)}, replace)
+	_, err = d.Set(t.watch(p.r.Context()), lafs.NewChild{Name: name, Child: lafs.ChildOf(c)}, replace)
 	t.end(err)
 	return c.Encode(), err
 }
@@ -220,7 +220,7 @@ func (s *Server) postMove(p *post) (string, error) {
 		}
 	}
 	t := s.history.publish(target.Cap())
-	err = s.store.Move(p.r.Context(), d, from, target, to, replace)
+	err = s.store.Move(t.watch(p.r.Context()), d, from, target, to, replace)
 	t.end(err)
 	return "thing moved", err
 }

@@ -46,7 +46,7 @@ func (s *Server) putFile(w *recorder, r *http.Request, rt route, a args, replace
 		return badRequest("PUT to a directory")
 	}
 	src := newBody(w, r, s.c.Stall)
-	c, err := s.storeAt(r, p, a, replace, source{src, r.ContentLength})
+	c, err := s.storeAt(r, p, a, replace, source{Reader: src, size: r.ContentLength})
 	if err := src.blame(err, s.c.Stall); err != nil {
 		return err
 	}
@@ -61,7 +61,8 @@ func (s *Server) putFile(w *recorder, r *http.Request, rt route, a args, replace
 // A source is what is to be stored: size bytes, or all that come when it is -1.
 type source struct {
 	io.Reader
-	size int64
+	size  int64
+	began func(*transfer) // is told of the transfer of an immutable file; may be nil
 }
 
 // storeAt puts a file at a place, which is no directory.
@@ -70,22 +71,36 @@ func (s *Server) storeAt(r *http.Request, p *place, a args, replace lafs.Replace
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case p.is(lafs.KindUnknown):
-		return nil, badRequest("what is there is of a kind that this version does not know, so it is not overwritten; unlink it first")
-	case p.found && replace == lafs.ReplaceNever:
-		return nil, &lafs.ChildExistsError{Name: p.entry.Name}
-	case p.found && p.entry.Mutable():
+	if err := refuseAt(p, replace, off, hasOffset); err != nil {
+		return nil, err
+	}
+	if p.overwritten() {
 		return s.overwrite(r.Context(), p, off, hasOffset, src)
-	case p.found && hasOffset:
-		return nil, badRequest("PUT to a file: append operation invoked on an immutable cap")
-	case p.bare():
-		return nil, badRequest("PUT to a file: an immutable file cannot be replaced; PUT /uri stores a new one")
-	case hasOffset && off != 0:
-		return nil, badRequest("offset= needs a mutable file, and there is no file of that name yet")
 	}
 	return s.storeNew(r, p, a, replace, src)
 }
+
+// refuseAt says why a file may not be stored at a place.
+func refuseAt(p *place, replace lafs.Replace, off int64, hasOffset bool) error {
+	switch {
+	case p.is(lafs.KindUnknown):
+		return badRequest("what is there is of a kind that this version does not know, so it is not overwritten; unlink it first")
+	case p.found && replace == lafs.ReplaceNever:
+		return &lafs.ChildExistsError{Name: p.entry.Name}
+	case p.overwritten():
+		return nil
+	case p.found && hasOffset:
+		return badRequest("PUT to a file: append operation invoked on an immutable cap")
+	case p.bare():
+		return badRequest("PUT to a file: an immutable file cannot be replaced; PUT /uri stores a new one")
+	case hasOffset && off != 0:
+		return badRequest("offset= needs a mutable file, and there is no file of that name yet")
+	}
+	return nil
+}
+
+// overwritten says whether what is there is a mutable file: it gets other contents, and nothing else comes in its place.
+func (p *place) overwritten() bool { return p.found && p.entry.Mutable() }
 
 // overwrite writes to the mutable file at a place, from off on or all of it.
 func (s *Server) overwrite(ctx context.Context, p *place, off int64, part bool, src source) (caps.Cap, error) {
@@ -103,6 +118,7 @@ func (s *Server) overwrite(ctx context.Context, p *place, off int64, part bool, 
 		return nil, badRequest("PUT to a mutable file: Invalid offset")
 	}
 	t := s.history.publish(f.Cap())
+	ctx = t.watch(ctx)
 	if part {
 		_, err = f.WriteAt(ctx, src, off, src.size)
 	} else {
@@ -151,14 +167,14 @@ func (s *Server) link(r *http.Request, p *place, child lafs.NewChild, replace la
 		return err
 	}
 	t := s.history.publish(dir.Cap())
-	_, err = dir.Set(r.Context(), child, replace)
+	_, err = dir.Set(t.watch(r.Context()), child, replace)
 	t.end(err)
 	return err
 }
 
 func (s *Server) unlink(ctx context.Context, dir *lafs.Directory, name string) (lafs.Entry, error) {
 	t := s.history.publish(dir.Cap())
-	e, err := dir.Unlink(ctx, name)
+	e, err := dir.Unlink(t.watch(ctx), name)
 	t.end(err)
 	return e, err
 }
@@ -186,7 +202,7 @@ func (s *Server) storeFile(ctx context.Context, o newFile, src source) (caps.Cap
 		return s.upload(ctx, src)
 	}
 	t := s.history.publish(nil)
-	f, err := s.store.PutMutable(ctx, src, src.size, lafs.MutableOptions{Format: o.format, Key: o.key})
+	f, err := s.store.PutMutable(t.watch(ctx), src, src.size, lafs.MutableOptions{Format: o.format, Key: o.key})
 	if err != nil {
 		t.end(err)
 		return nil, err
@@ -199,7 +215,10 @@ func (s *Server) storeFile(ctx context.Context, o newFile, src source) (caps.Cap
 // upload stores an immutable file.
 func (s *Server) upload(ctx context.Context, src source) (caps.Cap, error) {
 	t := s.history.upload(src.size)
-	res, err := s.store.Put(ctx, src.Reader, lafs.PutOptions{Size: src.size, Progress: t.uploaded})
+	if src.began != nil {
+		src.began(t)
+	}
+	res, err := s.store.Put(t.watch(ctx), src.Reader, lafs.PutOptions{Size: src.size, Progress: t.uploaded})
 	t.stored(res, err)
 	return res.Cap, err
 }

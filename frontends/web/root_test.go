@@ -113,6 +113,11 @@ func TestSmallRoutes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for name, to := range map[string]string{"out": "/etc/passwd", "circle": "circle", "dangling": "nothing", "good": "a.html"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r := newRig(t, func(c *web.Config) { c.StaticDir = dir })
 	bare := newRig(t)
 	gone := newRig(t, func(c *web.Config) { c.StaticDir = filepath.Join(dir, "none") })
@@ -139,6 +144,12 @@ func TestSmallRoutes(t *testing.T) {
 		{name: "static index", target: "/static/", status: 200, body: "front"},
 		{name: "static, missing", target: "/static/b", status: 404},
 		{name: "static, outside", target: "/static/..%2f..%2fetc/passwd", status: 404},
+		{name: "static, a link that leads out", target: "/static/out", status: 404},
+		{name: "static, a link to itself", target: "/static/circle", status: 404},
+		{name: "static, a link to nothing", target: "/static/dangling", status: 404},
+		{name: "static, a good link", target: "/static/good", status: 200, body: "<p>hi"},
+		{name: "static, a name that no file has", target: "/static/a%00b", status: 404},
+		{name: "static, below a file", target: "/static/a.html/b", status: 404},
 		{name: "static by PUT", method: "PUT", target: "/static/a.html", status: 405},
 		{name: "no static", rig: bare, target: "/static/a.html", status: 404, body: "this node has no static files\n"},
 		{name: "static directory missing", rig: gone, target: "/static/a.html", status: 404, body: "this node has no static files\n"},

@@ -28,6 +28,12 @@ const (
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
 	kindHealth               // /healthz
+	kindUploads              // /uploads
+	kindUpload               // /uploads/ID
+	kindReady                // /readyz
+	kindMetrics              // /metrics
+	kindPrivate              // /private/…
+	kindReport               // /report_incident
 	kindLogin                // /login
 	kindLogout               // /logout
 	kindAccount              // /account
@@ -36,8 +42,15 @@ const (
 
 // isCommon says whether every kind of node answers such addresses.
 func (k routeKind) isCommon() bool {
-	return k == kindRoot || k == kindStatic || k == kindAsset || k == kindHealth
+	switch k {
+	case kindRoot, kindStatic, kindAsset, kindHealth, kindReady, kindMetrics, kindPrivate:
+		return true
+	}
+	return false
 }
+
+// singles are addresses of a single page without anything below: for programs that watch over nodes, and for reports.
+var singles = map[string]routeKind{"healthz": kindHealth, "readyz": kindReady, "metrics": kindMetrics, "report_incident": kindReport}
 
 // A route is what the path of a request means. Its text and names hold secrets; only shape may be logged.
 type route struct {
@@ -69,6 +82,8 @@ func parseRoute(escaped string) route {
 		return route{kind: kindStatus, shape: "/status", rest: rest}
 	case "keeper":
 		return route{kind: kindKeeper, shape: "/keeper", rest: rest}
+	case "private":
+		return route{kind: kindPrivate, shape: "/private", rest: rest}
 	case "statistics":
 		return route{kind: kindStatistics, shape: "/statistics", rest: rest}
 	case "helper_status":
@@ -79,11 +94,14 @@ func parseRoute(escaped string) route {
 	if kind, ok := ofAccounts[first]; ok && !below {
 		return route{kind: kind, shape: "/" + first}
 	}
+	if first == "uploads" {
+		return uploadRoute(rest)
+	}
 	if kind := assetType(first); kind != "" && !below {
 		return route{kind: kindAsset, shape: "/" + first, rest: first}
 	}
-	if first == "healthz" && !below {
-		return route{kind: kindHealth, shape: "/healthz"}
+	if kind := singles[first]; kind != kindUnknown && !below {
+		return route{kind: kind, shape: "/" + first}
 	}
 	return route{shape: "[unknown]"}
 }
@@ -152,6 +170,14 @@ func operationRoute(rest string) route {
 		rt.names, rt.shape = []string{index}, rt.shape+"/[index]"
 	}
 	return rt
+}
+
+// uploadRoute keeps the ID, which is a secret, out of the shape.
+func uploadRoute(rest string) route {
+	if id := strings.Trim(rest, "/"); id != "" {
+		return route{kind: kindUpload, shape: "/uploads/[id]", rest: id}
+	}
+	return route{kind: kindUploads, shape: "/uploads"}
 }
 
 func staticRoute(rest string) route {
@@ -235,4 +261,4 @@ func queryText(r *http.Request) string {
 // words are the values of t= that the web API has.
 var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
-	pause resume now check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share`)
+	pause resume now check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share events`)

@@ -19,7 +19,10 @@ func (s *Server) Service(ln net.Listener) reactor.Service {
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, ready func()) error {
 	defer s.Close()
+	s.keepStoring()
+	defer context.AfterFunc(ctx, s.endStreams)()
 	err := serve.HTTP(ctx, ready, ln, s, slog.NewLogLogger(s.c.Log.Handler(), slog.LevelWarn))
+	s.endStreams()
 	s.active.drain()
 	if err != nil {
 		return fmt.Errorf("serve web port: %w", err)

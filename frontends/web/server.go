@@ -8,11 +8,13 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"tahoe/frontends/serve"
+	"tahoe/frontends/web/uploads"
 	"tahoe/frontends/web/wapi"
 	"tahoe/introducer"
 	"tahoe/lafs/grid"
@@ -44,13 +46,16 @@ type Config struct {
 	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
 	Waiting func() wapi.Waiting
 	// Keeper keeps files alive; nil: none are.
-	Keeper Keeper
+	Keeper  Keeper
+	Private *Private // what only who shows the node's token may see; nil: nothing
 	// Helper is the node's upload helper, which others use; nil: it has none.
 	Helper Helper
 	// Helped tells whether the upload helper that the node uses is connected; nil: it uses none.
 	Helped func() bool
 	// DAV serves what is at /dav and below; nil: nothing is there.
 	DAV http.Handler
+	// Uploads keeps uploads that can go on after a break; nil: there are none of that kind.
+	Uploads *uploads.Spool
 	// Home lets people sign in, and serves their files; nil: nobody can.
 	Home *HomeConfig
 	// ForeignWhenDone lets when_done= lead to other sites, as the original does. Whoever can make a user follow a link
@@ -75,9 +80,15 @@ type Server struct {
 	active tracker
 	home   *home // nil: nobody can sign in
 
+	requests   requestCounts
 	history    *history
 	operations *operations
 	readings   readings
+	storings   *storings
+	listeners  *listeners
+
+	streams    context.Context // of answers without an end of their own
+	endStreams func()
 }
 
 // New makes a server of the files in store and of the grid that they are on.
@@ -94,6 +105,8 @@ func New(store Store, grid Grid, c Config) *Server {
 	if c.Introducers == nil {
 		c.Introducers = func() []introducer.LinkStatus { return nil }
 	}
+	h := newHistory(c.Clock)
+	streams, end := context.WithCancel(context.Background())
 	s := &Server{
 		store:  store,
 		grid:   grid,
@@ -103,8 +116,13 @@ func New(store Store, grid Grid, c Config) *Server {
 		origin: http.NewCrossOriginProtection(),
 		hosts:  hostSet(c.Hosts),
 
-		history:    newHistory(c.Clock),
+		history:    h,
 		operations: newOperations(c.Clock),
+		storings:   newStorings(&h.bell),
+		listeners:  newListeners(streams.Done()),
+
+		streams:    streams,
+		endStreams: end,
 	}
 	if c.Home != nil {
 		s.home = newHome(*c.Home, c.Clock, c.Log)
@@ -112,9 +130,12 @@ func New(store Store, grid Grid, c Config) *Server {
 	return s
 }
 
-// Close ends the slow operations that go on between requests, and signs everybody out. A Service does so by itself.
+// Close ends what goes on between requests, slow operations and uploads on their way to the grid, and answers that have no end of
+// their own, and signs everybody out. A Service does so by itself.
 func (s *Server) Close() {
+	s.endStreams()
 	s.operations.close()
+	s.storings.close()
 	if s.home != nil {
 		s.home.sessions.Close()
 	}
@@ -142,9 +163,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if takesBody(r) {
 			serve.IgnoreBody(w, r)
 		}
-		writeProblem(rec, r, s.withMissing(problemOf(err)))
+		s.writeProblem(rec, r, s.withMissing(problemOf(err)))
 	}
-	s.logRequest(rec, r, rt, s.c.Clock.Now().Sub(start), err)
+	took := s.c.Clock.Now().Sub(start)
+	s.requests.add(rec.status, took)
+	s.logRequest(rec, r, rt, took, err)
 	if cut {
 		panic(http.ErrAbortHandler)
 	}
@@ -152,7 +175,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // takesBody says whether the body of a request may be of use.
 func takesBody(r *http.Request) bool {
-	return r.Method == http.MethodPut || r.Method == http.MethodPost
+	return r.Method == http.MethodPut || r.Method == http.MethodPost || r.Method == http.MethodPatch
 }
 
 func (s *Server) answer(w *recorder, r *http.Request, rt route) (err error) {
@@ -200,6 +223,16 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.pages.serveAsset(w, r, rt.rest)
 	case kindHealth:
 		return serveHealth(w, r)
+	case kindUploads, kindUpload:
+		return s.serveUploads(w, r, rt)
+	case kindReady:
+		return s.serveReady(w, r)
+	case kindMetrics:
+		return s.serveMetrics(w, r)
+	case kindReport:
+		return s.serveReport(w, r)
+	case kindPrivate:
+		return s.servePrivate(w, r, rt)
 	case kindLogin, kindLogout, kindAccount, kindHome:
 		return s.serveAccounts(w, r, rt)
 	}

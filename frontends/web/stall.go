@@ -21,6 +21,8 @@ func (b body) blame(err error, limit time.Duration) error {
 		return err
 	case stalled:
 		return problem{status: http.StatusRequestTimeout, text: "nothing came of the upload for " + limit.String() + ", so it was given up"}
+	case b.Interrupted():
+		return problem{status: http.StatusLocked, text: "another request about this upload came, so this one was given up: ask for its offset"}
 	default:
 		return badRequest("the upload ended before all of it had come")
 	}

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 
@@ -26,8 +28,20 @@ func (s *Server) serveStatic(w *recorder, r *http.Request, rt route) error {
 	w.Header().Del("Content-Security-Policy")
 	out := serve.NewWriter(w, s.c.Stall)
 	defer out.Stop()
-	http.StripPrefix("/static", http.FileServerFS(root.FS())).ServeHTTP(watchedResponse{w, out}, withPath(r, "/static/"+rt.rest))
+	http.StripPrefix("/static", http.FileServerFS(onlyThere{root.FS()})).ServeHTTP(watchedResponse{w, out}, withPath(r, "/static/"+rt.rest))
 	return nil
+}
+
+// onlyThere has the files that can be opened. What cannot, as a link that leads out or in a circle, is not there for whoever asks: it is
+// no fault of the node.
+type onlyThere struct{ fs.FS }
+
+func (f onlyThere) Open(name string) (fs.File, error) {
+	file, err := f.FS.Open(name)
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return nil, fs.ErrNotExist
+	}
+	return file, err
 }
 
 // watchedResponse hides everything but the three methods, so that files are copied through Write.

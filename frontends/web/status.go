@@ -17,11 +17,13 @@ func (s *Server) serveStatus(w *recorder, r *http.Request, rt route) error {
 		return err
 	}
 	if strings.Trim(rt.rest, "/") != "" {
-		return notYet("pages about single operations are")
+		return s.serveTransfer(w, r, strings.TrimLeft(rt.rest, "/"))
 	}
 	switch t := r.URL.Query().Get("t"); strings.ToLower(t) {
 	case "json":
-		return s.writeJSON(w, r, "application/json", s.statusAnswer())
+		return s.writeJSON(w, r, "application/json", s.statusAnswer(s.authorized(r)))
+	case "events":
+		return s.writeEvents(w, r, eventSource{"status", &s.history.bell, func() (any, bool) { return s.statusAnswer(false), false }})
 	case "", "html":
 		return s.serveStatusPage(w, r)
 	default:
@@ -41,11 +43,7 @@ func (s *Server) serveStatistics(w *recorder, r *http.Request, rt route) error {
 	case "json":
 		return s.writeJSON(w, r, "text/plain", s.statistics())
 	case "openmetrics":
-		kept, err := s.keeperMetrics()
-		if err != nil {
-			return err
-		}
-		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.statistics(), kept))
+		writeBody(w, r, "application/openmetrics-text; version=1.0.0; charset=utf-8", http.StatusOK, openMetrics(s.statistics()))
 		return nil
 	case "", "html":
 		return s.serveStatisticsPage(w, r)
@@ -55,7 +53,7 @@ func (s *Server) serveStatistics(w *recorder, r *http.Request, rt route) error {
 }
 
 // openMetrics are statistics for Prometheus and its like.
-func openMetrics(st wapi.Statistics, more string) []byte {
+func openMetrics(st wapi.Statistics) []byte {
 	var b strings.Builder
 	line := func(kind, name, value string) {
 		fmt.Fprintf(&b, "tahoe_%s_%s %s\n", kind, strings.ReplaceAll(name, ".", "_"), value)
@@ -70,7 +68,7 @@ func openMetrics(st wapi.Statistics, more string) []byte {
 		}
 		line("stats", name, value)
 	}
-	b.WriteString(more + "# EOF\n")
+	b.WriteString("# EOF\n")
 	return []byte(b.String())
 }
 

@@ -32,12 +32,16 @@ type shelf struct {
 	got       []byte // what the last Put stored
 	sizes     []int64
 	putErr    error
+	block     func(done <-chan struct{}) error // is waited for in place of storing
 }
 
-func (s *shelf) Put(_ context.Context, src io.Reader, o lafs.PutOptions) (res lafs.PutResult, err error) {
+func (s *shelf) Put(ctx context.Context, src io.Reader, o lafs.PutOptions) (res lafs.PutResult, err error) {
 	b, err := io.ReadAll(src)
 	if err != nil {
 		return res, err
+	}
+	if s.block != nil {
+		return res, s.block(ctx.Done())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -88,8 +88,5 @@ func (c Child) Repair() caps.Cap {
 
 // Index names the shares of the child. It is false for literals and for unknown ones.
 func (c Child) Index() (storage.Index, bool) {
-	if v, ok := c.Verify(); ok {
-		return v.Index(), true
-	}
-	return storage.Index{}, false
+	return caps.IndexOf(c.Cap())
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"tahoe/lafs/trace"
 	"tahoe/storage"
 )
 
@@ -14,6 +15,7 @@ var errNeverConnected = errors.New("not connected yet")
 // A guard is a server's storage as callers see it. It names the server in errors, and tells the broker about answers and
 // doubts.
 type guard struct {
+	id     string
 	name   string
 	vitals *vitals
 	next   func() storage.Server // nil result: there is none yet
@@ -22,8 +24,8 @@ type guard struct {
 	answered func() // a call was answered
 }
 
-func newGuard(name string, v *vitals) *guard {
-	return &guard{name: name, vitals: v, next: func() storage.Server { return nil }, failed: func() {}, answered: func() {}}
+func newGuard(id ServerID, name string, v *vitals) *guard {
+	return &guard{id: string(id), name: name, vitals: v, next: func() storage.Server { return nil }, failed: func() {}, answered: func() {}}
 }
 
 // patience is how long a call may have gone unanswered when its caller gives up, before that counts against the server.
@@ -110,16 +112,18 @@ func (g *guard) Version(ctx context.Context) (v storage.Version, err error) {
 
 func (g *guard) Allocate(ctx context.Context, i storage.Index, a storage.Allocation) (out storage.Allocated, err error) {
 	paceOf(ctx).note(0, 0)
-	err = g.call(ctx, "allocate shares", func(s storage.Server) error {
+	answered := g.told(ctx, trace.Allocate, a.Shares, storage.Span{Size: a.Size})
+	err = g.call(ctx, string(trace.Allocate), func(s storage.Server) error {
 		out, err = s.Allocate(ctx, i, a)
 		return err
 	})
+	answered(trace.Answer{Shares: out.Have, Err: err})
 	if err != nil {
 		return storage.Allocated{}, err
 	}
 	guarded := make(map[storage.ShareNum]storage.Writer, len(out.Writers))
 	for n, w := range out.Writers {
-		guarded[n] = &writer{g, w}
+		guarded[n] = &writer{g, n, w}
 	}
 	out.Writers = guarded
 	return out, nil
@@ -127,16 +131,18 @@ func (g *guard) Allocate(ctx context.Context, i storage.Index, a storage.Allocat
 
 func (g *guard) Buckets(ctx context.Context, i storage.Index) (out map[storage.ShareNum]storage.Reader, err error) {
 	paceOf(ctx).note(0, 0)
-	err = g.call(ctx, "list shares", func(s storage.Server) error {
+	answered := g.told(ctx, trace.List, nil, storage.Span{})
+	err = g.call(ctx, string(trace.List), func(s storage.Server) error {
 		out, err = s.Buckets(ctx, i)
 		return err
 	})
+	answered(trace.Answer{Shares: numbers(ctx, out), Err: err})
 	if err != nil {
 		return nil, err
 	}
 	guarded := make(map[storage.ShareNum]storage.Reader, len(out))
 	for n, r := range out {
-		guarded[n] = &reader{g, r}
+		guarded[n] = &reader{g, n, r}
 	}
 	return guarded, nil
 }
@@ -150,20 +156,24 @@ func (g *guard) Slot(ctx context.Context, i storage.Index) (out []storage.ShareN
 }
 
 func (g *guard) ReadSlot(ctx context.Context, i storage.Index, shares []storage.ShareNum, spans []storage.Span) (out map[storage.ShareNum][][]byte, err error) {
-	err = g.call(ctx, "read mutable shares", func(s storage.Server) error {
+	answered := g.told(ctx, trace.ReadSlot, shares, around(spans))
+	err = g.call(ctx, string(trace.ReadSlot), func(s storage.Server) error {
 		out, err = s.ReadSlot(ctx, i, shares, spans)
 		return err
 	})
 	paceOf(ctx).note(0, valuesSize(out))
+	answered(trace.Answer{Shares: numbers(ctx, out), Bytes: bytesIn(out), Err: err})
 	return out, err
 }
 
 func (g *guard) TestAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite) (out storage.SlotResult, err error) {
 	paceOf(ctx).note(writesSize(w), 0)
-	err = g.call(ctx, "write mutable shares", func(s storage.Server) error {
+	answered := g.told(ctx, trace.WriteSlot, numbers(ctx, w.Shares), storage.Span{})
+	err = g.call(ctx, string(trace.WriteSlot), func(s storage.Server) error {
 		out, err = s.TestAndWrite(ctx, i, w)
 		return err
 	})
+	answered(writeAnswer(ctx, w, out, err))
 	return out, err
 }
 

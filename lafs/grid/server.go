@@ -48,7 +48,7 @@ func newServer(a Announcement, clock reactor.Clock) (*Server, error) {
 		return nil, fmt.Errorf("announcement of server %v: %w", a, err)
 	}
 	v := newVitals(ann(), tub, clock)
-	return &Server{ann: ann, tub: tub, seed: seed, vitals: v, store: newGuard(a.String(), v)}, nil
+	return &Server{ann: ann, tub: tub, seed: seed, vitals: v, store: newGuard(ann().ID, a.String(), v)}, nil
 }
 
 // ID is the server's identifier.

@@ -3,21 +3,30 @@ package grid
 import (
 	"context"
 	"io"
+	"sync/atomic"
 
+	"tahoe/lafs/trace"
 	"tahoe/storage"
 )
 
 // writer guards one share that is being written.
 type writer struct {
-	g *guard
-	w storage.Writer
+	g   *guard
+	num storage.ShareNum
+	w   storage.Writer
 }
 
 func (w *writer) Write(ctx context.Context, s storage.Span, r io.Reader) (missing []storage.Span, err error) {
-	err = w.g.during(ctx, "write share", func() error {
+	answered := w.g.told(ctx, trace.Write, []storage.ShareNum{w.num}, s)
+	err = w.g.during(ctx, string(trace.Write), func() error {
 		missing, err = w.w.Write(ctx, s, paceOf(ctx).sent(ctx, s, source(r)))
 		return err
 	})
+	a := trace.Answer{Err: err}
+	if err == nil {
+		a.Bytes = s.Size
+	}
+	answered(a)
 	return missing, err
 }
 
@@ -56,22 +65,25 @@ func (s sourceReader) Read(p []byte) (int, error) {
 
 // reader guards one share that is being read.
 type reader struct {
-	g *guard
-	r storage.Reader
+	g   *guard
+	num storage.ShareNum
+	r   storage.Reader
 }
 
 func (r *reader) Read(ctx context.Context, s storage.Span) (out io.ReadCloser, err error) {
+	answered := r.g.told(ctx, trace.Read, []storage.ShareNum{r.num}, s)
 	var body io.ReadCloser
-	err = r.g.during(ctx, "read share", func() error {
+	err = r.g.during(ctx, string(trace.Read), func() error {
 		body, err = r.r.Read(ctx, s)
 		return err
 	})
 	if err != nil {
+		answered(trace.Answer{Err: err})
 		return nil, err
 	}
 	p := paceOf(ctx)
 	p.note(0, 0)
-	return p.received(ctx, &stream{ctx: ctx, g: r.g, body: body}), nil
+	return p.received(ctx, &stream{ctx: ctx, g: r.g, body: body, answered: answered}), nil
 }
 
 // stream guards the bytes of a share under way. Its ctx is that of the Read that opened it, as with any iterator.
@@ -79,14 +91,37 @@ type stream struct {
 	ctx  context.Context
 	g    *guard
 	body io.ReadCloser
+
+	answered func(trace.Answer)
+	bytes    atomic.Int64
+	over     atomic.Bool // it was told
 }
 
 func (s *stream) Read(p []byte) (n int, err error) {
-	err = s.g.during(s.ctx, "read share", func() error {
+	err = s.g.during(s.ctx, string(trace.Read), func() error {
 		n, err = s.body.Read(p)
 		return err
 	})
+	s.bytes.Add(int64(n))
+	if err != nil {
+		s.end(err)
+	}
 	return n, err
 }
 
-func (s *stream) Close() error { return s.body.Close() }
+// Close may come while a Read is under way, to cut it short.
+func (s *stream) Close() error {
+	s.end(nil)
+	return s.body.Close()
+}
+
+// end tells whoever looks on how the stream ended, the first time.
+func (s *stream) end(err error) {
+	if s.over.Swap(true) {
+		return
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	s.answered(trace.Answer{Bytes: s.bytes.Load(), Err: err})
+}

@@ -45,6 +45,7 @@ type Result struct {
 	Wrong            int            // shares of other versions
 	Versions         int            // that can be rebuilt
 	Lost             int            // versions that cannot
+	Version          string         // of a mutable file, whose shares are counted: the best one
 	Shares           []Share        // the good ones, of all versions
 	Corrupt          []Place        // shares that do not verify
 	Incompatible     []Place        // shares that a later program wrote

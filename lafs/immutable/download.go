@@ -14,6 +14,7 @@ import (
 	"tahoe/caps"
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
+	"tahoe/lafs/trace"
 	"tahoe/reactor"
 	"tahoe/storage"
 )
@@ -137,7 +138,7 @@ func (f *File) read(ctx context.Context, block cipher.Block, off, end int64, w i
 	for first := true; ; first = false {
 		run, cancel := context.WithCancelCause(ctx)
 		x := &fetch{f: f, block: block, off: off, end: end, ctx: run, cancel: cancel, outer: context.WithoutCancel(ctx),
-			advisers: &advisers, gone: make(map[*share]bool), stalled: stalled, again: !first}
+			advisers: &advisers, gone: make(map[*share]bool), stalled: stalled, again: !first, observer: trace.From(ctx)}
 		written, err := x.run(w, piece)
 		if off += written; !errors.Is(err, errYield) {
 			return err

@@ -12,6 +12,7 @@ import (
 	"tahoe/internal/taghash"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/immutable/layout"
+	"tahoe/lafs/trace"
 	"tahoe/reactor"
 	"tahoe/storage"
 )
@@ -37,6 +38,7 @@ type fetch struct {
 	advisers *sync.WaitGroup // the Read's
 	budget   *reactor.Budget // where its memory is from
 	again    bool            // the Read has yielded before
+	observer trace.Observer  // who looks on; nil: nobody
 
 	// What follows is guarded by f.mu.
 	search  search

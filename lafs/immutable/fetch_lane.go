@@ -310,6 +310,7 @@ func (l *lane) wait(ctx context.Context) (s *slot, segment int, err error) {
 			segment = l.position(win.g)
 			s = win.slot(segment)
 			done = segment > win.last
+			l.x.observe(s, segment)
 		}
 		l.reading = s != nil
 		return s != nil || done

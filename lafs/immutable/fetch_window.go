@@ -27,7 +27,8 @@ type slot struct {
 	beside [][]byte // one for each lane
 	blocks [][]byte // one for each share number; nil where there is none
 	have   int
-	plain  []byte // what the writer gets; nil until it is finished
+	plain  []byte       // what the writer gets; nil until it is finished
+	seen   *seenSegment // what whoever looks on is told of it; nil: nobody does, or nobody fetches it yet
 }
 
 func (x *fetch) openWindow(g layout.Geometry) {
@@ -77,6 +78,7 @@ func (l *lane) fill(s *slot, segment, num int, block []byte) {
 	l.share.most = 0
 	x.watch.progress++
 	if s.have == x.window.g.Needed {
+		s.seen.wasFetched()
 		x.running.Go(func() { x.finish(s, segment) })
 	}
 }
@@ -101,12 +103,13 @@ func (x *fetch) finish(s *slot, segment int) {
 			decrypt(x.block, at+from, plain)
 		}
 	})
+	x.f.mu.Lock()
+	defer x.f.mu.Unlock()
+	s.seen.isDone(firstError(failed, err))
 	if err != nil || failed != nil {
 		x.cancel(firstError(failed, err))
 		return
 	}
-	x.f.mu.Lock()
-	defer x.f.mu.Unlock()
 	s.plain = plain
 	x.signal()
 }
@@ -167,7 +170,7 @@ func (x *fetch) next(piece []byte) (n int, last bool, err error) {
 func (x *fetch) recycle(s *slot) {
 	win := &x.window
 	clear(s.blocks)
-	s.have, s.plain = 0, nil
+	s.have, s.plain, s.seen = 0, nil, nil
 	win.slots = slices.Delete(win.slots, 0, 1)
 	win.low++
 	win.written = 0

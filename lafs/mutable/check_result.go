@@ -73,6 +73,7 @@ func (v Version) name() string { return "seq" + v.String() }
 
 // countShares counts the shares of v, and those of others as wrong.
 func countShares(r *health.Result, v *VersionShares, versions []*VersionShares) {
+	r.Version = v.Version.name()
 	r.Needed, r.Expected, r.Good = v.Version.Needed, v.Version.Total, len(v.Shares)
 	hosts := make(map[grid.ServerID]bool)
 	for _, servers := range v.Shares {

@@ -13,6 +13,7 @@ import (
 	"tahoe/internal/zfec"
 	"tahoe/lafs/grid"
 	"tahoe/lafs/mutable/layout"
+	"tahoe/lafs/trace"
 	"tahoe/storage"
 )
 
@@ -47,11 +48,27 @@ type part struct {
 
 // segments returns the plaintext of segments first to last in dst, which is empty and has capacity for them with the padding
 // of each. Too few good shares are a *NotEnoughSharesError, also where the file was replaced meanwhile: then it is ErrChanged too.
-func (r *retrieval) segments(ctx context.Context, dst []byte, first, last int) ([]byte, error) {
+func (r *retrieval) segments(ctx context.Context, dst []byte, first, last int) (_ []byte, err error) {
+	if o := trace.From(ctx); o != nil {
+		fetched, done := o.Segment(r.traced(first, last))
+		defer func() { done(err) }()
+		return r.gathered(ctx, dst, first, last, fetched)
+	}
+	return r.gathered(ctx, dst, first, last, func() {})
+}
+
+func (r *retrieval) traced(first, last int) trace.Segment {
+	from, _, _ := r.g.Segment(first)
+	at, size, _ := r.g.Segment(last)
+	return trace.Segment{Number: first, Count: last - first + 1, Span: storage.Span{Offset: from, Size: at + size - from}}
+}
+
+func (r *retrieval) gathered(ctx context.Context, dst []byte, first, last int, fetched func()) ([]byte, error) {
 	parts, err := r.parts(ctx, first, last)
 	if err != nil {
 		return nil, err
 	}
+	fetched()
 	if perr := r.o.m.c.Pool.Do(ctx, func() { dst, err = r.decode(dst, parts, first, last) }); perr != nil {
 		return nil, perr
 	}

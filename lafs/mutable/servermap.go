@@ -21,6 +21,19 @@ const (
 	ModeCheck                // all servers
 )
 
+// String is the name that the web API has for the mode.
+func (m Mode) String() string {
+	switch m {
+	case ModeAnything:
+		return "MODE_ANYTHING"
+	case ModeRead:
+		return "MODE_READ"
+	case ModeWrite:
+		return "MODE_WRITE"
+	}
+	return "MODE_CHECK"
+}
+
 // A shareID is one copy of a share.
 type shareID struct {
 	server grid.ServerID

@@ -7,6 +7,7 @@ import (
 
 	"tahoe/lafs/grid"
 	"tahoe/lafs/mutable/layout"
+	"tahoe/lafs/trace"
 )
 
 const (
@@ -47,7 +48,12 @@ func (o *op) survey(ctx context.Context, mode Mode) (*Servermap, error) {
 	return o.surveyed(ctx, mode, false)
 }
 
-func (o *op) surveyed(ctx context.Context, mode Mode, shallow bool) (*Servermap, error) {
+func (o *op) surveyed(ctx context.Context, mode Mode, shallow bool) (_ *Servermap, err error) {
+	if outer := trace.From(ctx); outer != nil {
+		inner, over := outer.Survey(mode.String())
+		ctx = trace.With(ctx, inner)
+		defer func() { over(err) }()
+	}
 	enc := o.m.c.Encoding
 	o.m.c.Servers.Settle(ctx, enc.Needed)
 	servers := o.m.c.Servers.Permuted(o.f.key.index)

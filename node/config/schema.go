@@ -65,14 +65,14 @@ func endpointOrNone(s string) error {
 	return err
 }
 
-// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [login], [doors], [keeper], and in [sftpd]
-// accounts.url and connections.
+// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [login], [doors], [keeper], in [sftpd]
+// accounts.url and connections, and in [node] those of uploads.
 func known() map[string][]key {
 	return map[string][]key{
 		"node": {
 			{"nickname", text}, {"web.port", endpointOrNone}, {"web.static", text}, {"tub.port", tubPort}, {"tub.location", tubLocation},
 			{"reveal-ip-address", boolean}, {"log_gatherer.furl", furls}, {"timeout.keepalive", seconds}, {"timeout.disconnect", seconds},
-			{"tempdir", text},
+			{"tempdir", text}, {"uploads.dir", text}, {"uploads.limit", size}, {"uploads.keep", keepTime},
 		},
 		"connections": {{"tcp", oneOf("tcp", "tor", "disabled")}},
 		"tor": {

@@ -16,6 +16,7 @@ type Settings struct {
 	WebTLS    *TLSFiles // nil: the web port is for HTTP; else for HTTPS
 	WebStatic string
 	TempDir   string
+	Uploads   Uploads
 	Tub       Tub
 	RevealIP  bool
 	DialTCP   bool // servers are dialled by TCP
@@ -85,6 +86,7 @@ func (f *File) Settings(dir string) (Settings, error) {
 		Nickname:  v.text("node", "nickname", "<unspecified>"),
 		WebStatic: v.path("node", "web.static", "public_html"),
 		TempDir:   v.path("node", "tempdir", "tmp"),
+		Uploads:   v.uploads(),
 		RevealIP:  v.boolean("node", "reveal-ip-address", true),
 		Client:    v.client(),
 		Storage:   v.storage(),

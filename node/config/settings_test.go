@@ -28,6 +28,7 @@ func TestDefaults(t *testing.T) {
 	in := func(name string) string { return filepath.Join(filepath.FromSlash("/node"), name) }
 	want := config.Settings{
 		Nickname: "<unspecified>", WebStatic: in("public_html"), TempDir: in("tmp"), RevealIP: true, DialTCP: true,
+		Uploads: config.Uploads{Dir: in("private/uploads"), Limit: 16 << 30, Keep: 7 * 24 * time.Hour},
 		Tub:     config.Tub{Enabled: true, Auto: true},
 		Client:  config.Client{Needed: 3, Happy: 7, Total: 10, MaxSegment: 1 << 20, MutableFormat: "SDMF"},
 		Storage: config.Storage{Enabled: true, Anonymous: true, Dir: in("storage"), Expire: config.Expire{Mode: "age", Immutable: true, Mutable: true}},
@@ -48,6 +49,19 @@ func closedDoors(in func(string) string) config.Doors {
 		FTP:        config.FTP{Port: &config.Endpoint{Network: "tcp4", Port: 8021}, Accounts: own, Plain: config.PlainNever},
 		WebDAV:     config.WebDAV{Accounts: own, Plain: config.PlainLoopback},
 		Login:      config.Login{Accounts: own, Plain: config.PlainLoopback},
+	}
+}
+
+func TestUploads(t *testing.T) {
+	s, err := settings("[node]\nuploads.dir = up\nuploads.limit = 2GiB\nuploads.keep = 3 days\n")
+	if want := (config.Uploads{Dir: filepath.Join(filepath.FromSlash("/node"), "up"), Limit: 2 << 30, Keep: 72 * time.Hour}); err != nil || s.Uploads != want {
+		t.Errorf("got %+v, %v, want %+v", s.Uploads, err, want)
+	}
+	if s, err := settings("[node]\nuploads.limit = 0\n"); err != nil || s.Uploads.Limit != 0 {
+		t.Errorf("got %+v, %v, want no uploads", s.Uploads, err)
+	}
+	if _, err := settings("[node]\nuploads.keep = 0 days\n"); err == nil || !strings.Contains(err.Error(), "uploads.keep is no time at all") {
+		t.Errorf("got %v for a time of 0", err)
 	}
 }
 

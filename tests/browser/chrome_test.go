@@ -56,7 +56,7 @@ func startChrome(t testing.TB) *chrome {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
-		"--disable-dev-shm-usage", "--disable-background-networking", "--user-data-dir="+filepath.Join(t.TempDir(), "profile"), "about:blank")
+		"--disable-dev-shm-usage", "--host-resolver-rules=MAP *.example 127.0.0.1", "--disable-background-networking", "--user-data-dir="+filepath.Join(t.TempDir(), "profile"), "about:blank")
 	cmd.ExtraFiles = []*os.File{fromUs, toUs}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -150,18 +150,35 @@ type object = map[string]any
 // A tab is a page of its own, in a profile of its own.
 type tab struct {
 	*chrome
-	session string
+	session, target, profile string
 }
 
 func (c *chrome) open(width, height int) *tab {
 	c.t.Helper()
 	var context struct{ BrowserContextID string }
 	c.must("", "Target.createBrowserContext", object{}, &context)
+	return c.openIn(context.BrowserContextID, width, height)
+}
+
+// another is a tab in the same profile, so that it knows what the other one has left.
+func (p *tab) another() *tab {
+	p.t.Helper()
+	return p.openIn(p.profile, 1200, 900)
+}
+
+// shut closes a tab, whatever goes on in it.
+func (p *tab) shut() {
+	p.t.Helper()
+	p.must("", "Target.closeTarget", object{"targetId": p.target}, nil)
+}
+
+func (c *chrome) openIn(profile string, width, height int) *tab {
+	c.t.Helper()
 	var target struct{ TargetID string }
-	c.must("", "Target.createTarget", object{"url": "about:blank", "browserContextId": context.BrowserContextID}, &target)
+	c.must("", "Target.createTarget", object{"url": "about:blank", "browserContextId": profile}, &target)
 	var session struct{ SessionID string }
 	c.must("", "Target.attachToTarget", object{"targetId": target.TargetID, "flatten": true}, &session)
-	p := &tab{c, session.SessionID}
+	p := &tab{c, session.SessionID, target.TargetID, profile}
 	for _, domain := range []string{"Page.enable", "Runtime.enable", "Log.enable", "DOM.enable"} {
 		p.do(domain, object{}, nil)
 	}

@@ -21,6 +21,7 @@ import (
 type desk struct {
 	*chrome
 	t    *testing.T
+	grid *gridtest.Grid
 	base string
 	root string // address of the directory
 	cap  string
@@ -41,7 +42,7 @@ func newDeskWith(t *testing.T, c gridtest.Config) (*desk, *gridtest.Grid) {
 		t.Skip("no Chromium on this machine: install it, or name it in TAHOE_BROWSER")
 	}
 	g := gridtest.New(t, c)
-	d := &desk{t: t, base: strings.TrimSuffix(g.URL(), "/")}
+	d := &desk{t: t, grid: g, base: strings.TrimSuffix(g.URL(), "/")}
 	d.cap = d.put("/uri?t=mkdir", "")
 	d.root = d.base + "/uri/" + url.QueryEscape(d.cap) + "/"
 	d.chrome = startChrome(t)
@@ -51,10 +52,20 @@ func newDeskWith(t *testing.T, c gridtest.Config) (*desk, *gridtest.Grid) {
 // put sends a PUT, to an address of the node, and returns the answer.
 func (d *desk) put(target, body string) string {
 	d.t.Helper()
+	return d.send(http.MethodPut, target, body)
+}
+
+func (d *desk) post(target, body string) string {
+	d.t.Helper()
+	return d.send(http.MethodPost, target, body)
+}
+
+func (d *desk) send(method, target, body string) string {
+	d.t.Helper()
 	if !strings.HasPrefix(target, "http") {
 		target = d.base + target
 	}
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPut, target, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(d.t.Context(), method, target, strings.NewReader(body))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -65,7 +76,7 @@ func (d *desk) put(target, body string) string {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode >= 300 {
-		d.t.Fatalf("PUT: %d %s %v", resp.StatusCode, b, err)
+		d.t.Fatalf("%s: %d %s %v", method, resp.StatusCode, b, err)
 	}
 	return string(b)
 }

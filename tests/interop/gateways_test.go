@@ -80,6 +80,7 @@ func (g *gateways) run(t *testing.T) {
 			t.Run("tree", func(t *testing.T) { g.tree(t, m) })
 		})
 	}
+	t.Run("web API", g.webAPI)
 	t.Run("tools", g.tools)
 	t.Run("in turns", g.inTurns)
 	t.Run("at once", g.atOnce)

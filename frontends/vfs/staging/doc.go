@@ -31,7 +31,9 @@ var ErrTooMany = errors.New("too many staged files are open")
 // maxOpen is how many files may be open, each of which is one of the system's. What has been kept and is not being read is not open.
 const maxOpen = 8192
 
-// chunkSize is what is encrypted under one generation.
+// ChunkSize is what is encrypted under one generation: who writes in order does best to write so much at once.
+const ChunkSize = chunkSize
+
 const chunkSize = 64 << 10
 
 // asNoSpace gives a full disk its name.

@@ -16,8 +16,6 @@ func (f *File) Pads(visit func(chunkNumber int, generation uint32, at int, encry
 	return nil
 }
 
-const ChunkSize = chunkSize
-
 // ParseRecord reads a record that has been opened, and makes it again.
 func ParseRecord(b []byte) ([]byte, bool) {
 	var f File

@@ -2,9 +2,11 @@
 
 import * as actions from './actions.js';
 import { home } from './api.js';
-import { byID, el, parsePage, say } from './dom.js';
+import { byID, el, say } from './dom.js';
 import * as ofHome from './home.js';
+import { pageAt } from './live.js';
 import { canShow, preview, thumbnails } from './preview.js';
+import { forget, unfinished } from './resume.js';
 import { dropped, Queue } from './uploads.js';
 
 const list = byID('files');
@@ -29,9 +31,7 @@ async function refresh() {
     stale = true;
     return refreshing;
   }
-  refreshing = fetch('./').then(async (answer) => {
-    if (!answer.ok) throw new Error(await answer.text());
-    const page = parsePage(await answer.text());
+  refreshing = pageAt('./').then((page) => {
     const kept = new Set(picked().map(nameOf));
     const fresh = [...page.getElementById('files').children];
     natural = fresh;
@@ -124,9 +124,22 @@ function clearPicked() {
 
 // Commands.
 
-const queue = writeable ? new Queue(refresh) : null;
+const { place } = byID('main').dataset;
+const queue = writeable ? new Queue(refresh, place) : null;
+let reminder = null;
+if (writeable && place) unfinished(place).then((names) => {
+  if (names.length === 0 || queue.jobs.length > 0) return;
+  const what = names.length === 1 ? `“${names[0]}”` : `${names.length} files`;
+  reminder = say(`Not all of ${what} has come. Choose or drop the same again, and the upload goes on where it was.`, 'Forget', () => forget(place));
+});
+
+function add(files) {
+  reminder?.remove();
+  queue.add(files);
+}
+
 const chooser = el('input', { type: 'file', multiple: true, hidden: true, onchange: () => {
-  queue.add([...chooser.files].map((file) => ({ path: file.name, file })));
+  add([...chooser.files].map((file) => ({ path: file.name, file })));
   chooser.value = '';
 } });
 document.body.append(chooser);
@@ -212,7 +225,7 @@ if (writeable) {
     if (fromElsewhere(e)) {
       e.preventDefault();
       const above = folder ? `${nameOf(folder)}/` : '';
-      queue.add((await dropped(e.dataTransfer)).map(({ path, file }) => ({ path: above + path, file })));
+      add((await dropped(e.dataTransfer)).map(({ path, file }) => ({ path: above + path, file })));
     } else if (dragged && folder) {
       e.preventDefault();
       const names = dragged.filter((n) => n !== nameOf(folder));

@@ -48,7 +48,7 @@ export function labelled(text, input) {
 
 let note;
 
-// say tells the user something, with a button when there is something to do about it.
+// say tells the user something, with a button when there is something to do about it, and returns the element that does.
 export function say(text, label = '', act = null) {
   note?.remove();
   const own = el('div', { className: 'note', role: 'status' }, el('span', {}, text));
@@ -57,6 +57,7 @@ export function say(text, label = '', act = null) {
   document.body.append(own);
   note = own;
   if (!label) setTimeout(() => own.remove(), 8000);
+  return own;
 }
 
 // copyText puts text on the clipboard. Browsers offer theirs only to pages from this machine, or by HTTPS.

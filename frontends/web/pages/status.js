@@ -1,16 +1,22 @@
-// Keeps the page of transfers up to date: it is fetched again while somebody looks at it.
+// Keeps the page of transfers up to date: bars move as the node tells, and the tables are drawn again by the node when there is
+// something else in them.
 
-const ownPage = window.trustedTypes?.createPolicy('page', { createHTML: (html) => html }) ?? { createHTML: (html) => html };
+import { follow, redraw } from './live.js';
 
-async function look() {
-  if (document.visibilityState !== 'visible') return;
-  const answer = await fetch(location.href);
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(ownPage.createHTML(await answer.text()), 'text/html');
-  const now = document.querySelectorAll('main section');
-  page.querySelectorAll('main section').forEach((s, i) => {
-    if (s.textContent !== now[i].textContent || s.querySelector('progress')) now[i].replaceWith(s);
-  });
+const signature = (ops) => JSON.stringify(ops.map((o) => [o.type, o['storage-index-string'], o['total-size'], o.status]));
+const rows = (id) => [...document.querySelectorAll(`[aria-labelledby="${id}"] tbody tr`)];
+let drawn = null;
+
+follow('/status?t=events', 'status', ({ active, recent, uploads = [] }) => {
+  const [moving, arriving] = [rows('active'), rows('arriving')];
+  const now = signature(active) + signature(recent) + JSON.stringify(uploads.map((u) => [u.state, u.size, u.error]));
+  if (now !== drawn || moving.length !== active.length || arriving.length !== uploads.length) redraw();
+  active.forEach((o, i) => move(moving[i], o.progress ?? o['progress-encode-push']));
+  uploads.forEach((u, i) => move(arriving[i], u.received / u.size));
+  drawn = now;
+});
+
+function move(row, part) {
+  const bar = row?.querySelector('progress');
+  if (bar && Number.isFinite(part)) bar.value = part;
 }
-
-setInterval(() => look().catch(() => {}), 2000);

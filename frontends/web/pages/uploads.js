@@ -2,14 +2,16 @@
 
 import { below, mkdir } from './api.js';
 import { byID, el, sizeText } from './dom.js';
+import { large, Sender } from './resume.js';
 
 const atOnce = 3;
 const finished = new Set(['done', 'cancelled']);
 const words = { waiting: 'waits', sending: 'goes out', storing: 'is being stored', done: 'stored', failed: 'failed', exists: 'is there already', cancelled: 'cancelled' };
 
 export class Queue {
-  constructor(changed) {
+  constructor(changed, place) {
     this.changed = changed; // called when something was stored
+    this.place = place; // a name of this directory that is no secret; empty: large files are sent as small ones are
     this.jobs = [];
     this.folders = new Map(); // path → promise that it is there
     this.paused = false;
@@ -70,6 +72,22 @@ export class Queue {
   }
 
   send(job, address) {
+    return this.place && job.file.size >= large ? this.sendLarge(job, address) : this.sendWhole(job, address);
+  }
+
+  // sendLarge goes on where an earlier attempt ended, also one before the page was closed.
+  sendLarge(job, address) {
+    job.sender ??= new Sender(job.file, `${this.place}/${job.path}`);
+    job.sender.sent = (n) => { job.sent = n; };
+    job.sender.storing = (part) => {
+      job.part = part;
+      if (job.state === 'sending') this.set(job, 'storing');
+    };
+    job.request = job.sender;
+    return job.sender.send(address);
+  }
+
+  sendWhole(job, address) {
     return new Promise((resolve, reject) => {
       const x = new XMLHttpRequest();
       job.request = x;
@@ -90,11 +108,11 @@ export class Queue {
     });
   }
 
-  // stop takes a job off the line. What has gone out is lost; the file is sent again from its start.
+  // stop takes a job off the line. What has gone out of a small file is lost; a large one goes on from there.
   stop(job, state) {
     const { request } = job;
     job.request = null;
-    job.sent = 0;
+    if (!job.sender) job.sent = 0;
     this.set(job, state);
     request?.abort();
   }
@@ -109,13 +127,19 @@ export class Queue {
   }
 
   again(job, replace = job.replace) {
+    if (replace !== job.replace) job.sender?.forget(); // the node was told not to replace
     job.replace = replace;
     this.set(job, 'waiting');
     this.pump();
   }
 
-  cancel(job) {
+  drop(job) {
     this.stop(job, 'cancelled');
+    job.sender?.forget();
+  }
+
+  cancel(job) {
+    this.drop(job);
     this.pump();
   }
 
@@ -126,7 +150,7 @@ export class Queue {
   }
 
   clear() {
-    for (const job of this.jobs) if (!finished.has(job.state)) this.stop(job, 'cancelled');
+    for (const job of this.jobs) if (!finished.has(job.state)) this.drop(job);
     this.jobs = [];
     this.panel?.remove();
     this.panel = null;
@@ -164,8 +188,9 @@ export class Queue {
     job.row.dataset.state = state;
     const parts = [el('span', { className: 'name' }, job.path), el('span', { className: 'hint' }, state === 'failed' ? job.why : words[state])];
     job.bar = null;
-    if (state === 'sending') {
-      job.bar = el('progress', { max: Math.max(1, job.file?.size ?? 1), value: job.sent, 'aria-label': job.path });
+    if (state === 'sending' || state === 'storing') {
+      job.bar = el('progress', { 'aria-label': job.path });
+      fill(job);
       parts.push(job.bar);
     }
     if (state === 'failed' || state === 'cancelled') parts.push(button('Retry', () => this.again(job)));
@@ -184,7 +209,7 @@ export class Queue {
       const rate = Math.max(0, this.sent() - before) / ((now - last) / 1000);
       this.speed = this.speed ? 0.7 * this.speed + 0.3 * rate : rate;
       [last, before] = [now, this.sent()];
-      for (const job of this.jobs) if (job.bar) job.bar.value = job.sent;
+      for (const job of this.jobs) if (job.bar) fill(job);
       this.figures();
       if (!this.open()) {
         clearInterval(this.timer);
@@ -212,6 +237,13 @@ export class Queue {
     this.hold.hidden = !this.open();
     this.close.textContent = this.open() ? 'Cancel all' : 'Close';
   }
+}
+
+// fill moves the bar of a job: while it goes out by its bytes, then by how far the node is.
+function fill({ bar, state, sent, part, file }) {
+  if (state === 'sending') bar.value = sent / Math.max(1, file?.size ?? 1);
+  else if (part === undefined) bar.removeAttribute('value'); // nobody knows
+  else bar.value = part;
 }
 
 function lasting(seconds) {

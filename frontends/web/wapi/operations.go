@@ -186,6 +186,7 @@ const (
 type Status struct {
 	Active  []Operation `json:"active"`
 	Recent  []Operation `json:"recent"`
+	Uploads []Upload    `json:"uploads,omitempty"` // by tus, that are not stored yet, the oldest first
 	Waiting *Waiting    `json:"waiting,omitempty"` // there is none when the node takes in nobody by SFTP, FTP or WebDAV
 }
 
@@ -199,8 +200,8 @@ type Waiting struct {
 // A WaitingFile is on its way to the grid. Times are seconds since 1970.
 type WaitingFile struct {
 	ID       uint64   `json:"id"`
-	Account  string   `json:"account"`
-	Path     string   `json:"path"`
+	Account  string   `json:"account,omitempty"` // with Path, for who shows the token of the node only
+	Path     string   `json:"path,omitempty"`
 	Size     int64    `json:"size"`
 	Closed   float64  `json:"closed"`
 	State    string   `json:"state"`
@@ -211,6 +212,7 @@ type WaitingFile struct {
 
 // An Operation is a transfer. Which of the last fields there are depends on its type.
 type Operation struct {
+	ID                 string   `json:"id,omitempty"` // the address of its page is /status/ID
 	Type               string   `json:"type"`
 	StorageIndex       *string  `json:"storage-index-string"` // null before it is known, and for literals
 	TotalSize          *int64   `json:"total-size"`           // null before it is known

@@ -35,7 +35,11 @@ func waiting(b *strings.Builder, w *wapi.Waiting) {
 	}
 	fmt.Fprintf(b, "On their way to the grid (%s of at most %s on this node's disk):\n", Size(w.Used), Size(w.Limit))
 	for _, f := range w.Files {
-		fmt.Fprintf(b, "  %s %s (%s): %s", Name(f.Account), Name(f.Path), Size(f.Size), Name(f.State))
+		who := "a file" // whose name is not for us
+		if f.Path != "" {
+			who = Name(f.Account) + " " + Name(f.Path)
+		}
+		fmt.Fprintf(b, "  %s (%s): %s", who, Size(f.Size), Name(f.State))
 		if f.Error != "" {
 			fmt.Fprintf(b, ", attempt %d failed: %s", f.Attempts, Name(f.Error))
 		}
