@@ -56,6 +56,7 @@ func (n *Node) openClient() error {
 		return fmt.Errorf("%s: tempdir: %w", n.dir.Path("tahoe.cfg"), err)
 	}
 	n.files = n.newFiles(broker, lease, convergence)
+	n.openKeeper(broker)
 	under, err := n.openUploads(lease)
 	if err != nil {
 		return err
@@ -164,17 +165,19 @@ func (n *Node) openWeb(make func(web.Config) *web.Server) error {
 		}
 	}
 	c := n.settings.Client
-	var shares web.StorageNode // of no type, when there is none
-	if n.shares != nil {
-		shares = n.shares
-	}
-	server := make(web.Config{
-		Storage:  shares,
+	config := web.Config{
 		Nickname: n.Name(), NodeID: n.identity.ServerID(), Version: Version(), Hosts: n.hosts(),
 		Encoding:  web.Encoding{Needed: c.Needed, Happy: c.Happy, Total: c.Total},
 		StaticDir: n.settings.WebStatic, TempDir: n.settings.TempDir, Log: n.log, Clock: n.shared.Clock, Introducers: n.introducerStatuses,
 		Private: n.private(),
-	})
+	}
+	if n.keeper != nil {
+		config.Keeper = keeping{n.keeper, n.shared.Clock.Now}
+	}
+	if n.shares != nil {
+		config.Storage = n.shares
+	}
+	server := make(config)
 	n.children = append(n.children, reactor.Child{Name: "web port", Service: server.Service(l)})
 	return basedir.WriteNote(n.dir.Path("node.url"), []byte(n.WebURL()+"\n"), 0o644)
 }

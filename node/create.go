@@ -79,6 +79,9 @@ func (c CreateConfig) fill(d basedir.Dir, text []byte, now time.Time) error {
 	if _, err := d.Identity(now); err != nil {
 		return err
 	}
+	if err := basedir.WriteFile(d.Private(basedir.KeeperFile), []byte(basedir.NewKeeperFile), 0o600); err != nil {
+		return err
+	}
 	return basedir.WriteFile(d.Path("tahoe.cfg"), text, 0o600)
 }
 

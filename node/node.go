@@ -24,6 +24,7 @@ import (
 	"tahoe/lafs/grid"
 	"tahoe/lafs/helper"
 	"tahoe/lafs/helper/rihelper"
+	"tahoe/lafs/keeper"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
 	"tahoe/reactor"
@@ -45,6 +46,7 @@ type Node struct {
 	hints    []config.Hint   // where its Tub is reached; nil: it does not listen yet
 	grid     *grid.Broker    // nil: the node is no client
 	files    *lafs.Client    // nil likewise
+	keeper   *keeper.Keeper  // nil likewise, and when it is switched off
 	web      net.Listener    // nil: none
 	sftp     net.Listener    // nil likewise
 	doors    []Door          // that have ports of their own

@@ -15,7 +15,7 @@ import (
 // ladder says who may import whom: a package imports only packages on lower rungs, which come first here.
 var ladder = [][]string{
 	{"storage", "reactor", "lafs/immutable/happiness", "internal/zfec", "internal/gather", "internal/base32", "internal/netstring",
-		"internal/spans", "internal/durable", "internal/spool", "internal/plural", "internal/pyjson", "internal/pickle", "internal/qr", "internal/logstream"},
+		"internal/spans", "internal/durable", "internal/spool", "internal/plural", "internal/pyjson", "internal/pickle", "internal/qr", "internal/logstream", "internal/lite", "internal/aliasfile"},
 	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "internal/gridmanager", "reactor/reactortest", "internal/durable/durabletest", "internal/crawlerstate"},
 	{"lafs/trace", "caps", "introducer", "storage/disk", "storage/crawler", "storage/ledger", "storage/meter", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},
@@ -23,7 +23,7 @@ var ladder = [][]string{
 	{"lafs/health"},
 	{"lafs/immutable", "lafs/mutable"},
 	{"lafs", "lafs/helper"},
-	{"lafs/helper/rihelper"},
+	{"lafs/helper/rihelper", "lafs/keeper"},
 	{"frontends/vfs/staging"},
 	{"frontends/web/uploads"},
 	{"frontends/vfs"},
@@ -34,7 +34,7 @@ var ladder = [][]string{
 	{"node/basedir"},
 	{"node"},
 	{"node/doctor"},
-	{"cmd/tahoe/internal/alias", "cmd/tahoe/internal/fetch", "cmd/tahoe/internal/fnmatch", "cmd/tahoe/internal/lite",
+	{"cmd/tahoe/internal/alias", "cmd/tahoe/internal/fetch", "cmd/tahoe/internal/fnmatch",
 		"cmd/tahoe/internal/localfile", "cmd/tahoe/internal/localname", "cmd/tahoe/internal/report",
 		"cmd/tahoe/internal/sharedump", "cmd/tahoe/internal/tally", "cmd/tahoe/internal/treejobs", "cmd/tahoe/internal/gatewaytest"},
 	{"cmd/tahoe/internal/backupdb", "cmd/tahoe/internal/capdump", "cmd/tahoe/internal/journal"},

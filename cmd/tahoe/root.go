@@ -174,6 +174,7 @@ func careCommands(e *Env) []*cobra.Command {
 		statsCommand(e),
 		checkCommand(e),
 		deepCheckCommand(e),
+		keeperCommand(e),
 		statusCommand(e),
 		doctorCommand(e),
 		debugCommand(e),

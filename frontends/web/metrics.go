@@ -46,6 +46,9 @@ func (s *Server) serveMetrics(w *recorder, r *http.Request) error {
 	} else {
 		s.introducerMetrics(&m)
 	}
+	if err := s.keeperMetrics(&m); err != nil {
+		return err
+	}
 	s.requestMetrics(&m)
 	runtimeMetrics(&m)
 	m.b.WriteString("# EOF\n")

@@ -16,6 +16,7 @@ type outlook struct {
 	Connected int
 	Accepting int
 	Barred    int // connected, and not certified by a grid manager
+	Retiring  int // connected, and certified, and to be retired
 	CanPut    bool
 	CanGet    bool
 	Put       string
@@ -24,7 +25,7 @@ type outlook struct {
 }
 
 func accepts(st grid.Status) bool {
-	return st.State == grid.Connected && st.Version.MaxImmutableShare > 0 && !barred(st)
+	return st.State == grid.Connected && st.Version.MaxImmutableShare > 0 && !barred(st) && !st.Retiring
 }
 
 // barred says whether a server gets no shares because no grid manager certifies it.
@@ -35,8 +36,11 @@ func outlookOf(servers []grid.Status, e Encoding) outlook {
 	for _, st := range servers {
 		if st.State == grid.Connected {
 			o.Connected++
-			if barred(st) {
+			switch {
+			case barred(st):
 				o.Barred++
+			case st.Retiring:
+				o.Retiring++
 			}
 		}
 		if accepts(st) {
@@ -81,11 +85,14 @@ func (o outlook) reasons() []string {
 	if n := o.Servers - o.Connected; n > 0 {
 		why = append(why, are(n)+" not connected")
 	}
-	if n := o.Connected - o.Accepting - o.Barred; n > 0 {
+	if n := o.Connected - o.Accepting - o.Barred - o.Retiring; n > 0 {
 		why = append(why, are(n)+" full or read-only")
 	}
 	if o.Barred > 0 {
 		why = append(why, are(o.Barred)+" not certified by a grid manager")
+	}
+	if o.Retiring > 0 {
+		why = append(why, are(o.Retiring)+" to be retired")
 	}
 	return why
 }

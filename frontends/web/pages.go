@@ -45,7 +45,8 @@ type welcomeData struct {
 	Servers                   []serverRow
 	Introducers               []introducerRow
 	Waiting                   *waitingData
-	Storage                   bool   // the node has a storage server
+	Storage                   bool // the node has a storage server
+	Keeper                    *keeperLine
 	Login                     bool   // people can sign in
 	Base                      string // address of this node, as its visitor typed it
 	Helper                    bool   // the node has an upload helper
@@ -83,6 +84,7 @@ func (s *Server) welcomePage(r *http.Request, all []grid.Status) welcomeData {
 		d.Introducers = append(d.Introducers, introducerRowOf(st, now))
 	}
 	d.Waiting = s.waitingPage(now)
+	d.Keeper = s.keeperLine()
 	d.Helper, d.Helped = s.c.Helper != nil, s.helpedText()
 	return d
 }
@@ -114,7 +116,10 @@ func rowOf(st grid.Status, now time.Time) serverRow {
 		row.Available = sizeText(st.Version.Available)
 	}
 	row.Certificate = certificateText(st.Certification, now)
-	if st.State == grid.Connected && !row.Accepts {
+	switch {
+	case st.Retiring:
+		row.Status += ", is to be retired"
+	case st.State == grid.Connected && !row.Accepts:
 		row.Status += ", takes no shares"
 	}
 	return row

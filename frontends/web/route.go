@@ -24,6 +24,7 @@ const (
 	kindStatus               // /status
 	kindStatistics           // /statistics
 	kindStorage              // /storage
+	kindKeeper               // /keeper
 	kindHelper               // /helper_status
 	kindStatic               // /static/PATH
 	kindAsset                // what our own pages are made of
@@ -80,6 +81,8 @@ func parseRoute(escaped string) route {
 		return operationRoute(rest)
 	case "status":
 		return route{kind: kindStatus, shape: "/status", rest: rest}
+	case "keeper":
+		return route{kind: kindKeeper, shape: "/keeper", rest: rest}
 	case "private":
 		return route{kind: kindPrivate, shape: "/private", rest: rest}
 	case "statistics":
@@ -262,4 +265,4 @@ func queryText(r *http.Request) string {
 // words are the values of t= that the web API has.
 var words = strings.Fields(`json uri readonly-uri info qr rename-form status cancel openmetrics
 	upload mkdir mkdir-with-children mkdir-immutable set_children set-children unlink delete rename relink
-	check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share events`)
+	pause resume now check start-deep-check start-manifest start-deep-size start-deep-stats stream-deep-check stream-manifest copy undelete share events`)

@@ -45,6 +45,8 @@ type Config struct {
 	Introducers func() []introducer.LinkStatus
 	// Waiting tells of files on their way to the grid; nil: nobody comes in by a door where files wait.
 	Waiting func() wapi.Waiting
+	// Keeper keeps files alive; nil: none are.
+	Keeper  Keeper
 	Private *Private // what only who shows the node's token may see; nil: nothing
 	// Storage tells of the storage of the node; nil: it has none.
 	Storage StorageNode
@@ -215,6 +217,8 @@ func (s *Server) dispatch(w *recorder, r *http.Request, rt route) error {
 		return s.serveStatistics(w, r, rt)
 	case kindStorage:
 		return s.serveStorage(w, r, rt)
+	case kindKeeper:
+		return s.serveKeeper(w, r, rt)
 	case kindHelper:
 		return s.serveHelper(w, r, rt)
 	case kindStatic:

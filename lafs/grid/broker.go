@@ -95,6 +95,8 @@ type Broker struct {
 	known [origins]map[ServerID]sealed
 	moved chan struct{} // closed and replaced when the state of a server changes
 
+	retiring map[ServerID]bool // guarded by mu
+
 	waiting  atomic.Int32 // callers of WaitConnected
 	hotUntil atomic.Int64 // callers hastened the search until then, in Unix nanoseconds
 }
@@ -170,6 +172,7 @@ func (b *Broker) merge() error {
 		}
 		_, static := b.known[Static][id]
 		m.vitals.change(func(s *Status) { s.Static = static })
+		m.Retire(b.retiring[id])
 		members = append(members, m)
 	}
 	b.members.Store(&members)

@@ -52,14 +52,28 @@ type managed struct {
 	clock   reactor.Clock
 }
 
-// Certified says whether shares may be put on the server now: a grid manager that this client trusts certifies it, or the client has
-// none. Reading and checking is unrestricted.
-func (s *Server) Certified() bool {
-	return !s.managed.limited || s.managed.check.Valid(s.managed.clock.Now())
+// Certified says whether new shares may be put on the server now: a grid manager that this client trusts certifies it, or the client
+// has none, and it is not to be retired. Reading and checking is unrestricted.
+func (s *Server) Certified() bool { return s.Barred() == nil }
+
+// Barred says why no new shares may be put on the server now: ErrUncertified, ErrRetiring, or nil.
+func (s *Server) Barred() error {
+	switch {
+	case !s.managed.valid():
+		return ErrUncertified
+	case s.Retiring():
+		return ErrRetiring
+	}
+	return nil
 }
 
-// ErrUncertified is why a server gets no shares that would be of use otherwise.
-var ErrUncertified = errors.New("no grid manager of [grid_managers] certifies it now")
+// Why a server gets no shares that would be of use otherwise.
+var (
+	ErrUncertified = errors.New("no grid manager of [grid_managers] certifies it now")
+	ErrRetiring    = errors.New("it is to be retired")
+)
+
+func (m managed) valid() bool { return !m.limited || m.check.Valid(m.clock.Now()) }
 
 // A Certification is what the grid managers of a client say of a server.
 type Certification struct {
@@ -69,7 +83,7 @@ type Certification struct {
 }
 
 func (s *Server) certification() Certification {
-	c := Certification{Limited: s.managed.limited, Valid: s.Certified()}
+	c := Certification{Limited: s.managed.limited, Valid: s.managed.valid()}
 	c.Expires, _ = s.managed.check.Expires()
 	return c
 }

@@ -111,6 +111,7 @@ func (g *guard) Version(ctx context.Context) (v storage.Version, err error) {
 }
 
 func (g *guard) Allocate(ctx context.Context, i storage.Index, a storage.Allocation) (out storage.Allocated, err error) {
+	paceOf(ctx).note(0, 0)
 	answered := g.told(ctx, trace.Allocate, a.Shares, storage.Span{Size: a.Size})
 	err = g.call(ctx, string(trace.Allocate), func(s storage.Server) error {
 		out, err = s.Allocate(ctx, i, a)
@@ -129,6 +130,7 @@ func (g *guard) Allocate(ctx context.Context, i storage.Index, a storage.Allocat
 }
 
 func (g *guard) Buckets(ctx context.Context, i storage.Index) (out map[storage.ShareNum]storage.Reader, err error) {
+	paceOf(ctx).note(0, 0)
 	answered := g.told(ctx, trace.List, nil, storage.Span{})
 	err = g.call(ctx, string(trace.List), func(s storage.Server) error {
 		out, err = s.Buckets(ctx, i)
@@ -159,11 +161,13 @@ func (g *guard) ReadSlot(ctx context.Context, i storage.Index, shares []storage.
 		out, err = s.ReadSlot(ctx, i, shares, spans)
 		return err
 	})
+	paceOf(ctx).note(0, valuesSize(out))
 	answered(trace.Answer{Shares: numbers(ctx, out), Bytes: bytesIn(out), Err: err})
 	return out, err
 }
 
 func (g *guard) TestAndWrite(ctx context.Context, i storage.Index, w storage.SlotWrite) (out storage.SlotResult, err error) {
+	paceOf(ctx).note(writesSize(w), 0)
 	answered := g.told(ctx, trace.WriteSlot, numbers(ctx, w.Shares), storage.Span{})
 	err = g.call(ctx, string(trace.WriteSlot), func(s storage.Server) error {
 		out, err = s.TestAndWrite(ctx, i, w)
@@ -174,6 +178,7 @@ func (g *guard) TestAndWrite(ctx context.Context, i storage.Index, w storage.Slo
 }
 
 func (g *guard) AddLease(ctx context.Context, i storage.Index, l storage.LeaseSecrets) error {
+	paceOf(ctx).note(0, 0)
 	return g.call(ctx, "add lease", func(s storage.Server) error { return s.AddLease(ctx, i, l) })
 }
 

@@ -48,6 +48,7 @@ type Status struct {
 	Version       storage.Version
 	LastErr       string // one sentence: why it is not connected
 	Certification Certification
+	Retiring      bool // no new shares go there, and those that are there are to be kept elsewhere
 }
 
 // Text is the state in one sentence.

@@ -19,7 +19,7 @@ type writer struct {
 func (w *writer) Write(ctx context.Context, s storage.Span, r io.Reader) (missing []storage.Span, err error) {
 	answered := w.g.told(ctx, trace.Write, []storage.ShareNum{w.num}, s)
 	err = w.g.during(ctx, string(trace.Write), func() error {
-		missing, err = w.w.Write(ctx, s, source(r))
+		missing, err = w.w.Write(ctx, s, paceOf(ctx).sent(ctx, s, source(r)))
 		return err
 	})
 	a := trace.Answer{Err: err}
@@ -81,7 +81,9 @@ func (r *reader) Read(ctx context.Context, s storage.Span) (out io.ReadCloser, e
 		answered(trace.Answer{Err: err})
 		return nil, err
 	}
-	return &stream{ctx: ctx, g: r.g, body: body, answered: answered}, nil
+	p := paceOf(ctx)
+	p.note(0, 0)
+	return p.received(ctx, &stream{ctx: ctx, g: r.g, body: body, answered: answered}), nil
 }
 
 // stream guards the bytes of a share under way. Its ctx is that of the Read that opened it, as with any iterator.

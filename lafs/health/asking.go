@@ -39,15 +39,20 @@ type Renewal struct {
 	Log     *slog.Logger
 }
 
-// Renew renews the leases of all shares of an index, and makes them where there are none. A server without shares says so, and
-// nothing else that goes wrong harms the shares now, so it is only logged.
-func (r Renewal) Renew(ctx context.Context, i storage.Index, servers []*grid.Server) {
+// Renew renews the leases of all shares of an index, and makes them where there are none. It returns the servers that failed to. A server
+// without shares says so, and nothing else that goes wrong harms the shares now, so it is no error.
+func (r Renewal) Renew(ctx context.Context, i storage.Index, servers []*grid.Server) (failed []*grid.Server) {
+	var mu sync.Mutex
 	Each(servers, MaxAsked, func(s *grid.Server) {
 		ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 		defer cancel()
 		err := s.Storage().AddLease(ctx, i, r.Lease(i, s.TubID()))
 		if err != nil && !errors.Is(err, storage.ErrNotFound) && ctx.Err() != context.Canceled {
 			r.Log.Warn("renewing lease", "server", s.Name(), "index", i.Abbrev(), "error", err)
+			mu.Lock()
+			defer mu.Unlock()
+			failed = append(failed, s)
 		}
 	})
+	return failed
 }

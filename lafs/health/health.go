@@ -21,6 +21,16 @@ type Options struct {
 	Verify   bool // read all shares and check every hash, instead of asking which shares there are
 	AddLease bool // renew the leases of all shares, and make them where there are none
 	Force    bool // repair also where that gives up a version of a mutable file: see Repair.Err
+	Spread   bool // repair also what Homeless says: shares that have no server of their own that stays
+	Forsake  bool // AddLease leaves out servers that are to be retired
+}
+
+// Renewing are those of the servers that are asked to renew leases.
+func (o Options) Renewing(servers []*grid.Server) []*grid.Server {
+	if o.Forsake {
+		return Staying(servers)
+	}
+	return servers
 }
 
 // A Result is how a file is.
@@ -41,6 +51,7 @@ type Result struct {
 	Incompatible     []Place        // shares that a later program wrote
 	Responding       []*grid.Server // servers that answered
 	Failed           []Place        // what servers failed at; of a whole server the Share is -1
+	Unrenewed        []*grid.Server // servers that did not renew leases when they were asked to
 	Summary          string         // a line for people; may be empty
 	Report           []string       // more lines for people, of mutable files
 }

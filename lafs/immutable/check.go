@@ -76,6 +76,8 @@ type check struct {
 	failed     []health.Place
 	shares     []*checkedShare
 	truth      truth
+
+	unrenewed []*grid.Server // of ask
 }
 
 // A checkedShare is a share that a server says it has.
@@ -97,7 +99,7 @@ func (k *check) ask(ctx context.Context) error {
 	var wg sync.WaitGroup
 	if k.opts.AddLease {
 		renewal := health.Renewal{Lease: k.c.c.Lease, Timeout: k.c.c.QueryTimeout, Log: k.c.c.Log}
-		wg.Go(func() { renewal.Renew(ctx, k.cap.Index(), servers) })
+		wg.Go(func() { k.unrenewed = renewal.Renew(ctx, k.cap.Index(), k.opts.Renewing(servers)) })
 	}
 	health.Each(servers, health.MaxAsked, func(s *grid.Server) { k.askOne(ctx, s) })
 	wg.Wait()

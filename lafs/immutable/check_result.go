@@ -10,7 +10,7 @@ import (
 
 // result sums up.
 func (k *check) result() *health.Result {
-	r := &health.Result{Index: k.cap.Index(), Needed: k.cap.Needed(), Expected: k.cap.Total(), Responding: k.responding, Failed: k.failed}
+	r := &health.Result{Index: k.cap.Index(), Needed: k.cap.Needed(), Expected: k.cap.Total(), Responding: k.responding, Failed: k.failed, Unrenewed: k.unrenewed}
 	health.SortServers(r.Responding)
 	good := map[storage.ShareNum]*health.Share{}
 	for _, x := range k.shares {

@@ -53,7 +53,7 @@ type placer struct {
 	index   storage.Index
 	size    int64 // of a share
 	servers []*candidate
-	barred  []*grid.Server // they would get shares, but no grid manager certifies them
+	barred  []*grid.Server // they would get shares, but no grid manager certifies them, or they are to be retired
 	answers chan answer
 	running sync.WaitGroup // questions, renewals and aborts under way
 }
@@ -270,7 +270,7 @@ func (p *placer) report(plan []int) grid.Answers {
 		out = append(out, a)
 	}
 	for _, s := range p.barred {
-		out = append(out, grid.Answer{Server: s.Name(), Err: grid.ErrUncertified})
+		out = append(out, grid.Answer{Server: s.Name(), Err: s.Barred()})
 	}
 	return out
 }

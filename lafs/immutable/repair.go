@@ -40,7 +40,7 @@ func NewRepairer(up *Uploader, down *Downloader, check *Checker) *Repairer {
 const repairRounds = 3
 
 // Repair checks a file as o says, and if shares are missing, makes them from any that are left and places them, and no
-// others. Shares that are there stay where they are, with renewed leases. A share that is corrupt stays too, since
+// others. With o.Spread, shares count as missing also if they have no server of their own that stays: see health.Homeless. Shares that are there stay where they are, with renewed leases. A share that is corrupt stays too, since
 // servers never change one; its number goes to another server. Without o.Verify every share that a server lists counts.
 //
 // That a file cannot be repaired, or in part only, is a result. The error is that of ctx, or of a capability that cannot be.
@@ -50,21 +50,58 @@ func (r *Repairer) Repair(ctx context.Context, v caps.CHKVerify, o health.Option
 		return nil, err
 	}
 	out := &health.Repair{Before: before, After: before}
-	if before.Healthy {
+	var crowded []storage.ShareNum
+	if o.Spread {
+		out.After, crowded = unlodged(before, shareSizeOf(v))
+	}
+	if out.After.Healthy {
 		return out, nil
 	}
 	out.Attempted = true
 	if !before.Recoverable {
+		out.After = before
 		out.Err = &NotEnoughSharesError{Have: before.Good, Need: before.Needed, Asked: answersOf(before)}
 		return out, nil
 	}
-	if err := r.mend(ctx, v, out); err != nil && ctx.Err() != nil {
+	if err := r.mend(ctx, v, out, crowded); err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	} else if err != nil {
 		out.Err = err
 	}
 	out.Successful = out.After.Healthy
+	if o.Spread {
+		out.After = mended(out.After, sharemapOf(before))
+	}
 	return out, nil
+}
+
+// unlodged is how a file would be without the copies of shares that should be elsewhere too. crowded are those that only servers
+// without a share are to get.
+func unlodged(r *health.Result, size uint64) (without *health.Result, crowded []storage.ShareNum) {
+	homes := health.Homeless(r.Shares, len(r.Free(size)))
+	if len(homes.All()) == 0 {
+		return r, nil
+	}
+	less := *r
+	conclude(&less, health.Without(r.Shares, homes.All()))
+	return &less, homes.Crowded
+}
+
+// shareSizeOf is the size of the shares of a file, most likely; 0 when that makes no sense.
+func shareSizeOf(v caps.CHKVerify) uint64 {
+	l, err := layoutOf(v)
+	if err != nil {
+		return 0
+	}
+	return uint64(l.ShareSize())
+}
+
+func sharemapOf(r *health.Result) map[storage.ShareNum][]*grid.Server {
+	out := make(map[storage.ShareNum][]*grid.Server, len(r.Shares))
+	for _, s := range r.Shares {
+		out[s.Num] = s.Servers
+	}
+	return out
 }
 
 // answersOf is what each server said.
@@ -98,7 +135,7 @@ func answersOf(r *health.Result) grid.Answers {
 }
 
 // mend makes what is missing, in some rounds at most: servers that fail are passed over in the next.
-func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repair) error {
+func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repair, crowded []storage.ShareNum) error {
 	select {
 	case r.turns <- struct{}{}:
 		defer func() { <-r.turns }()
@@ -116,7 +153,7 @@ func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repai
 	}
 	failed := map[grid.ServerID]error{}
 	for range repairRounds {
-		if err := r.round(ctx, f, out, failed); err != nil {
+		if err := r.round(ctx, f, out, crowded, failed); err != nil {
 			return err
 		}
 		if out.After.Healthy {
@@ -133,7 +170,7 @@ func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repai
 }
 
 // round makes the shares that are missing now, and notes which servers failed.
-func (r *Repairer) round(ctx context.Context, f *File, out *health.Repair, failed map[grid.ServerID]error) error {
+func (r *Repairer) round(ctx context.Context, f *File, out *health.Repair, crowded []storage.ShareNum, failed map[grid.ServerID]error) error {
 	t := f.proved()
 	l, err := t.g.Layout(t.uebSize)
 	if err != nil {
@@ -155,6 +192,7 @@ func (r *Repairer) round(ctx context.Context, f *File, out *health.Repair, faile
 	}
 	pipe.proof = &t
 	placer := newMender(&u.c, out.After, l.ShareSize(), t.g.SegmentSize, failed)
+	placer.leaveToFree(crowded)
 	x := &transfer{c: &u.c, place: placer.mend, pipe: pipe, placer: placer, result: &UploadResult{Index: f.index}}
 	if _, err := x.run(ctx); err != nil {
 		return err

@@ -49,6 +49,17 @@ func newMender(c *UploaderConfig, r *health.Result, size, segment int64, failed 
 	return p
 }
 
+// leaveToFree has servers that have a share get none of those that are named.
+func (p *placer) leaveToFree(shares []storage.ShareNum) {
+	for _, x := range p.servers {
+		for _, n := range shares {
+			if len(x.holds) > 0 {
+				x.refused = append(x.refused, int(n))
+			}
+		}
+	}
+}
+
 // holds says whether a server has any share, good or bad.
 func holds(r *health.Result, s *grid.Server) bool {
 	for _, share := range r.Shares {

@@ -47,7 +47,7 @@ func (o *op) inspect(ctx context.Context, opts health.Options) (*Servermap, erro
 	var leasing sync.WaitGroup
 	defer leasing.Wait()
 	if opts.AddLease {
-		leasing.Go(func() { o.addLeases(ctx) })
+		leasing.Go(func() { o.addLeases(ctx, opts) })
 	}
 	defer func() { o.spare.giveBack() }()
 	for {
@@ -75,11 +75,15 @@ func (o *op) inspectOnce(ctx context.Context, verify bool) (*Servermap, error) {
 	return s, err
 }
 
-// addLeases renews the leases of all shares. What goes wrong harms the shares as little as a server that is gone.
-func (o *op) addLeases(ctx context.Context) {
+// addLeases renews the leases of all shares, and notes which servers failed to. What goes wrong harms the shares as little as a server
+// that is gone.
+func (o *op) addLeases(ctx context.Context, opts health.Options) {
 	i := o.f.key.index
 	o.m.c.Servers.Settle(ctx, o.m.c.Encoding.Needed)
-	health.Renewal{Lease: o.m.c.Lease, Timeout: o.m.c.WriteTimeout, Log: o.m.c.Log}.Renew(ctx, i, o.m.c.Servers.Permuted(i))
+	failed := health.Renewal{Lease: o.m.c.Lease, Timeout: o.m.c.WriteTimeout, Log: o.m.c.Log}.Renew(ctx, i, opts.Renewing(o.m.c.Servers.Permuted(i)))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unrenewed = failed
 }
 
 // verifyBest verifies all shares of the best version. It notes in the map what is wrong with each.

@@ -13,7 +13,7 @@ import (
 func (o *op) health(s *Servermap) *health.Result {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	r := &health.Result{Index: o.f.key.index, Needed: DefaultEncoding().Needed, Expected: DefaultEncoding().Total}
+	r := &health.Result{Index: o.f.key.index, Needed: DefaultEncoding().Needed, Expected: DefaultEncoding().Total, Unrenewed: o.unrenewed}
 	for _, a := range s.answers {
 		if a.err != nil {
 			r.Failed = append(r.Failed, health.Place{Server: a.server, Share: -1, Err: a.err})

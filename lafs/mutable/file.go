@@ -97,6 +97,7 @@ type op struct {
 	mu        sync.Mutex // guards what follows, and what sightings say of themselves
 	bad       map[shareID]badShare
 	certified map[layout.Prefix]bool // prefixes whose signatures are good
+	unrenewed []*grid.Server         // servers that did not renew leases
 }
 
 // A badShare is a share that did not verify when it began with check.

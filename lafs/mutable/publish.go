@@ -319,8 +319,8 @@ func (p *publication) answers() grid.Answers {
 			}
 		}
 		slices.Sort(a.Shares)
-		if a.Err == nil && len(a.Shares) == 0 && !s.Certified() {
-			a.Err = grid.ErrUncertified
+		if a.Err == nil && len(a.Shares) == 0 {
+			a.Err = s.Barred()
 		}
 		if a.Err != nil || len(a.Shares) > 0 {
 			out = append(out, a)

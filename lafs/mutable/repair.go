@@ -27,6 +27,9 @@ var (
 // refused (ErrNewerVersion, ErrSeveralHeads in the result), unless forced; the best version is then published anew, as the one
 // that follows all others.
 //
+// With o.Spread, shares of a healthy file that have no server of their own that stays are put on others too; when these are verified, the
+// copies that are not needed any more are removed: those at servers that are to be retired, and those that crowd a server.
+//
 // What went wrong is in the result; the error is that of ctx.
 func (f *File) Repair(ctx context.Context, o health.Options) (*health.Repair, error) {
 	op := f.begin(ctx)
@@ -42,7 +45,9 @@ func (f *File) Repair(ctx context.Context, o health.Options) (*health.Repair, er
 	}
 	out := &health.Repair{Before: op.health(s)}
 	out.After = out.Before
-	if out.Before.Healthy && len(out.Before.Corrupt) == 0 {
+	healthy := out.Before.Healthy && len(out.Before.Corrupt) == 0
+	spread := healthy && o.Spread && op.wanting(s)
+	if healthy && !spread {
 		return out, nil
 	}
 	if !f.Writeable() {
@@ -50,7 +55,12 @@ func (f *File) Repair(ctx context.Context, o health.Options) (*health.Repair, er
 		return out, nil
 	}
 	out.Attempted = true
-	if out.After, out.Placed, out.Err = op.mend(ctx, s, o.Force); ctx.Err() != nil && out.Err != nil {
+	if spread {
+		out.After, out.Placed, out.Err = op.spread(ctx, s, s.Best())
+	} else {
+		out.After, out.Placed, out.Err = op.mend(ctx, s, o.Force)
+	}
+	if ctx.Err() != nil && out.Err != nil {
 		return nil, context.Cause(ctx)
 	}
 	if out.After == nil {
@@ -97,21 +107,15 @@ func (o *op) republish(ctx context.Context, s *Servermap, v *VersionShares) (*he
 // refill makes the shares of v that are not as they should be, from those that are, and writes these and no others. Where what was
 // read does not make the version again, although all of it verifies, it is published anew.
 func (o *op) refill(ctx context.Context, s *Servermap, v *VersionShares) (*health.Result, int, error) {
-	parts, err := o.sharedParts(ctx, v)
+	p, done, err := o.remake(ctx, s, v)
 	if err != nil {
 		return nil, 0, err
 	}
-	e, err := o.recode(ctx, s, v)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer e.close()
-	if e.roots.Root() != v.prefix.Root {
+	defer done()
+	if p.e.roots.Root() != v.prefix.Root {
 		o.m.c.Log.Warn("shares are made in another way than by this program; the version is published anew", "index", o.f.key.index.Abbrev())
 		return o.republish(ctx, s, v)
 	}
-	p := o.publication(s, o.f.open().write.Key(), e)
-	p.parts, p.check = parts, parts.Checkstring.Encode()
 	leave, err := o.p.gate.pass(ctx, true)
 	if err != nil {
 		return nil, 0, err
@@ -130,6 +134,21 @@ func (o *op) refill(ctx context.Context, s *Servermap, v *VersionShares) (*healt
 		err = p.unmended(r)
 	}
 	return r, p.took, err
+}
+
+// remake makes all shares of v from those that there are, for a publication of some of them. done gives back the memory.
+func (o *op) remake(ctx context.Context, s *Servermap, v *VersionShares) (p *publication, done func(), err error) {
+	parts, err := o.sharedParts(ctx, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := o.recode(ctx, s, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	p = o.publication(s, o.f.open().write.Key(), e)
+	p.parts, p.check = parts, parts.Checkstring.Encode()
+	return p, e.close, nil
 }
 
 // unlike are the shares that are not those of v, each to be replaced where it is. Others are left alone, and so is what a server

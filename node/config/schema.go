@@ -65,8 +65,8 @@ func endpointOrNone(s string) error {
 	return err
 }
 
-// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [login], [doors], in [sftpd]
-// accounts.url and connections, in [storage] limit and readonly.mutable, and in [node] those of uploads.
+// known are the settings of tahoe.cfg by section: those of the original, and ours, which are [ftpd], [webdav], [login], [doors], [keeper], in
+// [sftpd] accounts.url and connections, in [storage] limit and readonly.mutable, and in [node] those of uploads.
 func known() map[string][]key {
 	return map[string][]key{
 		"node": {
@@ -107,6 +107,11 @@ func known() map[string][]key {
 			{"enabled", boolean}, {"port", doorPort}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)},
 		},
 		"login": {{"enabled", boolean}, {"accounts.file", text}, {"accounts.url", accountsURL}, {"plain", oneOf(Plains...)}},
+		"keeper": {
+			{"enabled", boolean}, {"check.every", interval}, {"renew.every", interval}, {"verify.every", intervalOrNever}, {"search.every", interval},
+			{"repair.below", number(0, 256)}, {"repair.after", interval}, {"bandwidth", bandwidth}, {"parallel", number(1, 64)},
+			{"hook", text}, {"webhook", accountsURL},
+		},
 		"doors": {
 			{"commit", oneOf("background", "close")}, {"staging.dir", text}, {"staging.limit", size}, {"tls.certificate", text}, {"tls.key", text},
 		},

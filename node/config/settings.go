@@ -25,6 +25,7 @@ type Settings struct {
 	Storage Storage
 	Helper  bool // uploads are made for others
 	Doors   Doors
+	Keeper  Keeper
 
 	// Ignored are settings that are accepted, in words for a warning, because the program does not act on them yet.
 	Ignored []string
@@ -91,6 +92,7 @@ func (f *File) Settings(dir string) (Settings, error) {
 		RevealIP:  v.boolean("node", "reveal-ip-address", true),
 		Client:    v.client(),
 		Storage:   v.storage(),
+		Keeper:    v.keeper(),
 		Helper:    v.boolean("helper", "enabled", false),
 	}
 	if port := v.text("node", "web.port", ""); port != "" {

@@ -33,6 +33,7 @@ func TestDefaults(t *testing.T) {
 		Client:  config.Client{Needed: 3, Happy: 7, Total: 10, MaxSegment: 1 << 20, MutableFormat: "SDMF"},
 		Storage: config.Storage{Enabled: true, Anonymous: true, Dir: in("storage"), Expire: config.Expire{Mode: "age", Immutable: true, Mutable: true}},
 		Doors:   closedDoors(in),
+		Keeper:  config.Keeper{Enabled: true, Bandwidth: config.KeeperBandwidth},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -298,4 +299,23 @@ func FuzzHint(f *testing.F) {
 			t.Errorf("%q reads as %+v, which is written %q and reads as %+v, %v", s, h, h.String(), again, err)
 		}
 	})
+}
+
+func TestKeeperSettings(t *testing.T) {
+	s, err := settings("[keeper]\ncheck.every = 3 days\nverify.every = never\nbandwidth = 1M\nhook = bin/tell\nwebhook = https://example.org/x\nrepair.below = 8\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const day = 24 * time.Hour
+	want := config.Keeper{
+		Enabled: true, Check: 3 * day, Verify: -1, Bandwidth: 1_000_000, Hook: filepath.FromSlash("/node/bin/tell"), Webhook: "https://example.org/x", Below: 8,
+	}
+	if d := cmp.Diff(want, s.Keeper); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	for _, bad := range []string{"check.every = never", "bandwidth = 1K", "check.every = 5 seconds", "webhook = http://example.org/", "parallel = 0"} {
+		if _, err := settings("[keeper]\n" + bad + "\n"); err == nil {
+			t.Errorf("%q was accepted", bad)
+		}
+	}
 }

@@ -5,8 +5,6 @@
 package alias
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,13 +15,14 @@ import (
 	"strings"
 
 	"tahoe/caps"
+	"tahoe/internal/aliasfile"
 )
 
 // Default is the alias of what has none.
 const Default = "tahoe"
 
 const (
-	aliasesFile = "aliases"      // in the directory private of a node
+	aliasesFile = aliasfile.Name // in the directory private of a node
 	rootFile    = "root_dir.cap" // likewise: what old versions kept for Default
 )
 
@@ -63,20 +62,7 @@ func readPrivate(nodeDir, name string) ([]byte, error) {
 func privateFile(nodeDir, name string) string { return filepath.Join(nodeDir, "private", name) }
 
 func (t Table) read(list []byte) error {
-	lines := bufio.NewScanner(bytes.NewReader(list))
-	lines.Buffer(nil, len(list)+1)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, text, ok := strings.Cut(line, ":")
-		if !ok {
-			return fmt.Errorf("line %d of private/%s is not of the form NAME: CAPABILITY", n, aliasesFile)
-		}
-		t.caps[name] = strings.TrimSpace(text)
-	}
-	return lines.Err()
+	return aliasfile.Read(list, func(name, capability string) { t.caps[name] = capability })
 }
 
 // With is the table with another meaning of a name.

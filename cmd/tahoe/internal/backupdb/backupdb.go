@@ -13,7 +13,7 @@ import (
 	"os"
 	"time"
 
-	"tahoe/cmd/tahoe/internal/lite"
+	"tahoe/internal/lite"
 )
 
 const version = 2
@@ -32,12 +32,13 @@ var fromVersion1 = []string{
 	`UPDATE version SET version=2`,
 }
 
-// What is known is used without asking the grid for a month, and surely asked for after two; between, it is the more likely
-// to be asked for the older it is, so that not everything becomes due at once.
+// What is known is used without asking the grid for a week, and surely asked for, which renews its leases, after two; between, it is the
+// more likely to be asked for the older it is, so that not everything becomes due at once. The original waits a month and asks for all
+// after two; servers that delete what nobody renews for 31 days have done so by then.
 const (
-	month      = 30 * 24 * time.Hour
-	trustUntil = month
-	checkFrom  = 2 * month
+	week       = 7 * 24 * time.Hour
+	trustUntil = week
+	checkFrom  = 2 * week
 )
 
 // Config is what a DB takes from its surroundings. The zero value is the real clock and real chance.

@@ -107,12 +107,12 @@ func TestDue(t *testing.T) {
 		want   bool
 	}{
 		{"new", 0, 0, false},
-		{"a month", 30 * day, 0, false},
-		{"five weeks, unlucky", 37*day + 12*time.Hour, 0.24, true},
-		{"five weeks, lucky", 37*day + 12*time.Hour, 0.26, false},
-		{"half way, unlucky", 45 * day, 0.49, true},
-		{"half way, lucky", 45 * day, 0.51, false},
-		{"two months", 60 * day, 0.999, true},
+		{"a week", 7 * day, 0, false},
+		{"nine days, unlucky", 8*day + 18*time.Hour, 0.24, true},
+		{"nine days, lucky", 8*day + 18*time.Hour, 0.26, false},
+		{"half way, unlucky", 10*day + 12*time.Hour, 0.49, true},
+		{"half way, lucky", 10*day + 12*time.Hour, 0.51, false},
+		{"two weeks", 14 * day, 0.999, true},
 		{"the clock went back", -400 * day, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"fmt"
 	"time"
 
-	"tahoe/cmd/tahoe/internal/lite"
 	"tahoe/cmd/tahoe/internal/localfile"
+	"tahoe/internal/lite"
 )
 
 // MaxAge is how long what was done counts. Afterwards servers may have dropped it.

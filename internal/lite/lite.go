@@ -1,5 +1,5 @@
-// Package lite keeps small facts of the commands in SQLite files: what was uploaded already, so that it is not uploaded again.
-// It is for the databases of backup and cp, which write a few rows for each file of a tree.
+// Package lite keeps small facts in SQLite files: what was uploaded already, so that it is not uploaded again; how files were when they
+// were last looked at. It is for those who write a few rows for each file of a tree: backup, cp, and the keeper of files.
 //
 // The invariant: one goroutine owns the connection, so that the functions given to Do run one after the other and see what those
 // before them wrote, and what they wrote is committed within Delay. Who is killed loses no more than that.
@@ -52,13 +52,17 @@ type Conn struct {
 	within bool // a transaction is open
 }
 
-// Open opens the file at path, which need not be there.
-func Open(ctx context.Context, path string) (*DB, error) {
+// Relaxed are settings for facts that may be found out again: a commit does not wait for the disk, so that a crash of the machine may lose
+// the last ones, and leaves the file as it was before them.
+func Relaxed() []string { return []string{"journal_mode(wal)", "synchronous(normal)"} }
+
+// Open opens the file at path, which need not be there, with settings as SQLite's PRAGMA takes them.
+func Open(ctx context.Context, path string, settings ...string) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", address(path))
+	db, err := sql.Open("sqlite", address(path, settings))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -72,12 +76,15 @@ func Open(ctx context.Context, path string) (*DB, error) {
 }
 
 // address is the absolute path as SQLite takes it, whatever characters are in it.
-func address(path string) string {
+func address(path string, settings []string) string {
 	p := filepath.ToSlash(path)
 	if !strings.HasPrefix(p, "/") {
 		p = "/" + p // C:/…
 	}
 	u := url.URL{Scheme: "file", Path: p, RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)", busy.Milliseconds())}
+	for _, s := range settings {
+		u.RawQuery += "&_pragma=" + s
+	}
 	return u.String()
 }
 
@@ -175,6 +182,29 @@ func (c *Conn) Row(query string, args []any, dest ...any) (bool, error) {
 		return false, fmt.Errorf("read database: %w", err)
 	}
 	return true, nil
+}
+
+// Rows reads rows: each is told of with the function that scans it, until that returns an error, which is returned.
+func (c *Conn) Rows(query string, args []any, each func(scan func(dest ...any) error) error) (err error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(args...)
+	if err != nil {
+		return fmt.Errorf("read database: %w", err)
+	}
+	defer func() {
+		if closing := rows.Close(); err == nil {
+			err = closing
+		}
+	}()
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func (c *Conn) prepare(query string) (*sql.Stmt, error) {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"tahoe/cmd/tahoe/internal/lite"
+	"tahoe/internal/lite"
 )
 
 // TestCreateAtOnce has several programs begin with no database at once: none loses what it wrote to the file of another.
