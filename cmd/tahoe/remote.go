@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -72,8 +73,9 @@ func (f *remoteFlags) open(e *Env) (*remote, error) {
 	return &remote{Client: client, aliases: aliases}, nil
 }
 
+// client shows the node its token, if that can be read, but not to a node that was named: it need not be ours.
 func (f *remoteFlags) client(e *Env) (*wapi.Client, error) {
-	url := f.nodeURL
+	url, token := f.nodeURL, ""
 	if url == "" {
 		dir, err := e.NodeDir()
 		if err != nil {
@@ -82,6 +84,9 @@ func (f *remoteFlags) client(e *Env) (*wapi.Client, error) {
 		if url, err = wapi.ReadNodeURL(dir); err != nil {
 			return nil, err
 		}
+		if b, err := os.ReadFile(filepath.Join(dir, "private", "api_auth_token")); err == nil {
+			token = strings.TrimSpace(string(b))
+		}
 	} else if _, err := wapi.ParseNodeURL(url); err != nil {
 		return nil, &usageError{"--node-url: " + err.Error()}
 	}
@@ -89,7 +94,11 @@ func (f *remoteFlags) client(e *Env) (*wapi.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wapi.NewClient(url, wapi.NewHTTP(silence))
+	c, err := wapi.NewClient(url, wapi.NewHTTP(silence))
+	if err == nil && token != "" {
+		c.Show(token)
+	}
+	return c, err
 }
 
 func silenceOf(e *Env) (time.Duration, error) {

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,24 +35,8 @@ type statusResult struct {
 	Statistics wapi.Statistics `json:"statistics"`
 }
 
-// token shows the node that its own user asks; "" where that cannot be read, and when a node was named, which need not be ours.
-func (f *remoteFlags) token(e *Env) string {
-	if f.nodeURL != "" {
-		return ""
-	}
-	dir, err := e.NodeDir()
-	if err != nil {
-		return ""
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "private", "api_auth_token"))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(b))
-}
-
 func status(ctx context.Context, e *Env, f remoteFlags, r *remote, verbose bool) error {
-	s, err := r.Status(ctx, f.token(e))
+	s, err := r.Status(ctx)
 	if err != nil {
 		return &codedError{codeStatus, fmt.Errorf("failed to retrieve data: %w", err)}
 	}

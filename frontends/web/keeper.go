@@ -20,7 +20,8 @@ type Keeper interface {
 	Now() error
 }
 
-// serveKeeper answers requests to /keeper. It names files by their paths, and shows no capability.
+// serveKeeper answers requests to /keeper. It names files by their paths, and shows no capability. Where people sign in, who reaches
+// the port need not be the node's user: without the node's token he gets no path, and gives no orders.
 func (s *Server) serveKeeper(w *recorder, r *http.Request, rt route) error {
 	if strings.Trim(rt.rest, "/") != "" {
 		return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
@@ -31,21 +32,46 @@ func (s *Server) serveKeeper(w *recorder, r *http.Request, rt route) error {
 	if err := allow(r, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
 		return err
 	}
+	stranger := s.home != nil && !s.authorized(r)
 	if r.Method == http.MethodPost {
+		if stranger {
+			return unauthorized(w)
+		}
 		return s.orderKeeper(w, r)
 	}
 	k, err := s.c.Keeper.Report()
 	if err != nil {
 		return err
 	}
+	if stranger {
+		k = withoutPaths(k)
+	}
 	switch t := r.URL.Query().Get("t"); strings.ToLower(t) {
 	case "json":
 		return s.writeJSON(w, r, "application/json; charset=utf-8", k)
 	case "", "html":
-		return s.servePage(w, r, "keeper.html", s.keeperPage(k))
+		return s.servePage(w, r, "keeper.html", s.keeperPage(k, !stranger))
 	default:
 		return badRequest("Unknown t value: '%s'", short(t))
 	}
+}
+
+// withoutPaths names the root alone of each file.
+func withoutPaths(k wapi.Keeper) wapi.Keeper {
+	root := func(place string) string {
+		if name, path, ok := strings.Cut(place, ":"); ok && path != "" {
+			return name + ":…"
+		}
+		return place
+	}
+	k.AtRisk, k.History = slices.Clone(k.AtRisk), slices.Clone(k.History)
+	for i := range k.AtRisk {
+		k.AtRisk[i].Place = root(k.AtRisk[i].Place)
+	}
+	for i := range k.History {
+		k.History[i].Place = root(k.History[i].Place)
+	}
+	return k
 }
 
 // orderKeeper does what t says. A browser comes back to the page.
@@ -72,6 +98,7 @@ type keeperData struct {
 	Tone    string
 	Heading string
 	K       wapi.Keeper
+	Orders  bool // are taken
 	Facts   []fact
 	AtRisk  []keptRow
 	More    int
@@ -89,9 +116,9 @@ var keeperHeadings = map[string][2]string{
 	"trouble": {"At risk", "bad"}, "loss": {"Files are lost", "bad"},
 }
 
-func (s *Server) keeperPage(k wapi.Keeper) keeperData {
+func (s *Server) keeperPage(k wapi.Keeper, orders bool) keeperData {
 	now := s.c.Clock.Now()
-	d := keeperData{scripted: newScripted(), Title: "Files kept alive", K: k, Heading: keeperHeadings[k.Level][0], Tone: keeperHeadings[k.Level][1]}
+	d := keeperData{scripted: newScripted(), Title: "Files kept alive", K: k, Orders: orders, Heading: keeperHeadings[k.Level][0], Tone: keeperHeadings[k.Level][1]}
 	d.Facts = keeperFacts(k, now)
 	for _, f := range k.AtRisk {
 		d.AtRisk = append(d.AtRisk, keptRowOf(f, now))

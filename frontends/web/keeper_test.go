@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -99,5 +100,50 @@ func TestKeeperOrders(t *testing.T) {
 	w := httptest.NewRecorder()
 	if h.ServeHTTP(w, r); w.Code != 403 {
 		t.Errorf("a page of another site: got %d", w.Code)
+	}
+}
+
+// Where people sign in, only who shows the node's token is told paths and may give orders.
+func TestKeeperAmongStrangers(t *testing.T) {
+	k := &standIn{report: wapi.Keeper{
+		Level: "loss", Sentence: "1 file is lost.", AtRisk: []wapi.KeptFile{{Place: "home:secret/plan", State: "lost"}},
+		History: []wapi.KeeperEvent{{Kind: "lost", Place: "home:secret/plan", Text: "2 shares were found"}},
+	}}
+	l := openLobby(t, func(c *web.Config) {
+		c.Keeper, c.Private = k, &web.Private{Token: func() string { return token }}
+	})
+	for _, tt := range []struct {
+		method, target, authorization string
+		status                        int
+		paths                         bool
+	}{
+		{"GET", "/keeper", "", 200, false},
+		{"GET", "/keeper?t=json", "", 200, false},
+		{"GET", "/keeper?t=json", "tahoe-lafs " + token, 200, true},
+		{"GET", "/keeper", "tahoe-lafs " + token, 200, true},
+		{"POST", "/keeper?t=pause", "", 401, false},
+		{"POST", "/keeper?t=pause", "tahoe-lafs " + token, 200, false},
+	} {
+		k.orders = nil
+		r, err := http.NewRequestWithContext(t.Context(), tt.method, l.http.URL+tt.target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.authorization != "" {
+			r.Header.Set("Authorization", tt.authorization)
+		}
+		resp, err := l.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		ordered := tt.method == "POST" && tt.status == 200
+		if resp.StatusCode != tt.status || strings.Contains(string(b), "secret") != tt.paths || (len(k.orders) > 0) != ordered {
+			t.Errorf("%+v: got %d, orders %v, %s", tt, resp.StatusCode, k.orders, b)
+		}
+		if tt.method == "GET" && !strings.Contains(string(b), "1 file is lost.") {
+			t.Errorf("%+v does not say how the files are", tt)
+		}
 	}
 }

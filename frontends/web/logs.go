@@ -21,8 +21,7 @@ type Private struct {
 // servePrivate answers requests below /private. All of them need the token, whether there is something or not.
 func (s *Server) servePrivate(w *recorder, r *http.Request, rt route) error {
 	if !s.authorized(r) {
-		w.Header().Set("WWW-Authenticate", `tahoe-lafs realm="tahoe-lafs"`)
-		return problem{status: http.StatusUnauthorized, text: "this is for who shows the token in the node's private/api_auth_token, in a header Authorization: tahoe-lafs TOKEN"}
+		return unauthorized(w)
 	}
 	if rt.rest != "logs/v1" {
 		return problem{status: http.StatusNotFound, text: "there is no such page on this node"}
@@ -35,6 +34,11 @@ func (s *Server) servePrivate(w *recorder, r *http.Request, rt route) error {
 		return problem{status: http.StatusUpgradeRequired, text: "the log is a WebSocket: ask for it with a client of those"}
 	}
 	return s.streamLog(w, r)
+}
+
+func unauthorized(w *recorder) error {
+	w.Header().Set("WWW-Authenticate", `tahoe-lafs realm="tahoe-lafs"`)
+	return problem{status: http.StatusUnauthorized, text: "this is for who shows the token in the node's private/api_auth_token, in a header Authorization: tahoe-lafs TOKEN"}
 }
 
 // authorized says whether a request shows the token. How long that takes says nothing of the token.

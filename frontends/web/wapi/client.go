@@ -18,9 +18,13 @@ import (
 // Its methods take what they are about as a capability and the names that lead on from it, through directories; no names
 // mean what the capability itself names.
 type Client struct {
-	base *url.URL
-	http *http.Client
+	base  *url.URL
+	http  *http.Client
+	token func() string // shown with each request; nil: none
 }
+
+// Show has the client show the node's token with each request, as its own user does.
+func (c *Client) Show(token string) { c.token = func() string { return token } }
 
 // NewClient makes a client of the node at base, such as http://127.0.0.1:3456/. A nil HTTP client means one that
 // NewHTTP makes.
@@ -140,6 +144,9 @@ func (c *Client) request(ctx context.Context, r call) (*http.Request, error) {
 	maps.Copy(req.Header, r.header)
 	req.Header.Set("Accept", "text/plain, application/octet-stream")
 	req.Header.Set("User-Agent", "tahoe")
+	if c.token != nil {
+		req.Header.Set("Authorization", "tahoe-lafs "+c.token())
+	}
 	if r.kind != "" {
 		req.Header.Set("Content-Type", r.kind)
 	}

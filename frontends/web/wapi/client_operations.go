@@ -122,28 +122,24 @@ func unmarshalInto(b []byte, v any) error {
 
 // Welcome says which servers the node knows.
 func (c *Client) Welcome(ctx context.Context) (w Welcome, err error) {
-	err = c.info(ctx, "", "", &w)
+	err = c.info(ctx, "", &w)
 	return w, err
 }
 
-// Status says what the node does and has done lately, and to who shows its token whose files wait; a token of "" is none.
-func (c *Client) Status(ctx context.Context, token string) (s Status, err error) {
-	err = c.info(ctx, "status", token, &s)
+// Status says what the node does and has done lately, and to who shows its token, whose files wait.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	err = c.info(ctx, "status", &s)
 	return s, err
 }
 
 // Statistics are the counters of the node.
 func (c *Client) Statistics(ctx context.Context) (s Statistics, err error) {
-	err = c.info(ctx, "statistics", "", &s)
+	err = c.info(ctx, "statistics", &s)
 	return s, err
 }
 
-func (c *Client) info(ctx context.Context, place, token string, v any) error {
-	r := call{method: http.MethodGet, place: place, query: url.Values{"t": {"json"}}}
-	if token != "" {
-		r.header = http.Header{"Authorization": {"tahoe-lafs " + token}}
-	}
-	b, err := c.all(ctx, r, maxJSON)
+func (c *Client) info(ctx context.Context, place string, v any) error {
+	b, err := c.all(ctx, call{method: http.MethodGet, place: place, query: url.Values{"t": {"json"}}}, maxJSON)
 	if err != nil {
 		return err
 	}

@@ -294,7 +294,7 @@ func TestAwaitInterrupted(t *testing.T) {
 func TestStatusOfTheOriginal(t *testing.T) {
 	c, _ := recorder(t, 200, `{"active":[],"recent":[{"type":"mapupdate","total-size":"-NA-","mode":"MODE_READ","storage-index-string":"x","status":"Finished"},
 		{"type":"upload","total-size":5,"storage-index-string":null,"status":"Finished"},{"type":"upload","total-size":null}]}`)
-	s, err := c.Status(t.Context(), "token")
+	s, err := c.Status(t.Context())
 	if err != nil || len(s.Recent) != 3 || s.Recent[0].TotalSize != nil || s.Recent[0].Mode != "MODE_READ" || *s.Recent[1].TotalSize != 5 || s.Recent[2].TotalSize != nil {
 		t.Errorf("got %+v, %v", s, err)
 	}

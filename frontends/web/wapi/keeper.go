@@ -65,7 +65,7 @@ type KeeperEvent struct {
 
 // Keeper says how the files are that the node keeps alive.
 func (c *Client) Keeper(ctx context.Context) (k Keeper, err error) {
-	err = c.info(ctx, "keeper", "", &k)
+	err = c.info(ctx, "keeper", &k)
 	return k, err
 }
 
