@@ -182,7 +182,7 @@ func TestFolderLong(t *testing.T) {
 	p.shoot("folder")
 	p.visit(d.root + "tree/part%205/")
 	p.wait(`document.querySelectorAll('#files li').length === 50`)
-	d.post("/uri/" + d.cap + "?t=start-deep-check&verify=true&ophandle=all", "")
+	d.post("/uri/"+d.cap+"?t=start-deep-check&verify=true&ophandle=all", "")
 	p.visit(d.base + "/operations/all")
 	p.eval(`window.same = true`)
 	p.wait(`same && !document.querySelector('form') && document.querySelector('main').textContent.includes('308')`)
