@@ -17,7 +17,7 @@ func (v *View) change(ctx context.Context, path string) (s spot, dir caps.Write,
 	if v.account.ReadOnly {
 		return s, nil, nil, ErrReadOnly
 	}
-	if dir, err = s.writable(); err != nil {
+	if _, err = s.writable(); err != nil { // in vain
 		return s, nil, nil, err
 	}
 	if s, unlock, err = v.lockAt(ctx, path); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -105,9 +106,7 @@ func (h *house) killOnce(t *testing.T, r *rand.Rand, run int, closed map[string]
 	h.grid.StartClient(nil)
 	h.findDoors()
 	h.afterKill(t, run, mine, asked)
-	for name, data := range mine {
-		closed[name] = data
-	}
+	maps.Copy(closed, mine)
 }
 
 func (h *house) afterKill(t *testing.T, run int, mine, asked map[string][]byte) {
