@@ -100,7 +100,7 @@ func TestCurlIsKilled(t *testing.T) {
 func TestLFTP(t *testing.T) {
 	need(t, "lftp")
 	w := open(t)
-	all := w.sample("up", 200)
+	all := w.sample("up", 40)
 	old := time.Date(2015, 5, 5, 5, 5, 5, 0, time.UTC)
 	if err := os.Chtimes(filepath.Join(w.dir, "up", "large.bin"), old, old); err != nil {
 		t.Fatal(err)

@@ -15,9 +15,11 @@ import (
 	"tahoe/node/basedir"
 )
 
+func long() bool { return os.Getenv("TAHOE_LONG") != "" }
+
 func needLong(t *testing.T) {
 	t.Helper()
-	if os.Getenv("TAHOE_LONG") == "" {
+	if !long() {
 		t.Skip("TAHOE_LONG is not set")
 	}
 }
@@ -28,6 +30,12 @@ func TestLongPrograms(t *testing.T) {
 	h := openHouse(t)
 	h.patience = 20 * time.Minute
 	h.everyProgram(t, load{1 << 30, 1000})
+}
+
+// TestLongGuesses: passwords are guessed at each door.
+func TestLongGuesses(t *testing.T) {
+	needLong(t)
+	openHouse(t).guesses(t, 12)
 }
 
 // TestLongCrowd: 200 sessions with ten transfers each, beside a client that opens 100,000 handles, and others of its kind.

@@ -51,11 +51,14 @@ func (h *house) mounts() []mount {
 	of := func(start func(name, pw, at string) *exec.Cmd, name string, needs []string, stop ...string) mount {
 		return mount{name, needs, func(at string) *exec.Cmd { return start(name, password, at) }, stop, fails(start, name)}
 	}
-	return []mount{
+	all := []mount{
 		of(sshfs, "sshfs", []string{"sshfs", "fusermount3"}, "fusermount3", "-u"),
-		of(rclone, "rclone-mount", []string{"rclone", "fusermount3"}, "fusermount3", "-u"),
 		of(davfs, "davfs2", []string{"mount.davfs"}, "umount"),
 	}
+	if long() { // it takes as long as all others together
+		all = append(all, of(rclone, "rclone-mount", []string{"rclone", "fusermount3"}, "fusermount3", "-u"))
+	}
+	return all
 }
 
 // use mounts, and gives what is mounted as a program.

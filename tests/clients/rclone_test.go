@@ -9,7 +9,9 @@ import (
 	"time"
 )
 
-func TestRclone(t *testing.T) {
+// TestLongRclone moves a hundred files by each protocol; the programs of TestNode do the same with few.
+func TestLongRclone(t *testing.T) {
+	needLong(t)
 	need(t, "rclone")
 	w := open(t)
 	all := w.sample("up", 100)
