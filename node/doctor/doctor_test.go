@@ -195,3 +195,14 @@ func certificate(t *testing.T, dir string, ends time.Time) {
 		}
 	}
 }
+
+// TestKeptAlive: a client that keeps nothing alive is told so.
+func TestKeptAlive(t *testing.T) {
+	_, client := world(t)
+	want(t, doctor.Examine(t.Context(), client, doctor.Config{}), doctor.OK, "leases", "The keeper renews the leases")
+	dir := basedir.Dir(client)
+	if err := dir.WriteKeeper(&basedir.KeeperList{}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, doctor.Examine(t.Context(), client, doctor.Config{}), doctor.Note, "leases", "Nothing on this node renews")
+}

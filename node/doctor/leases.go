@@ -11,12 +11,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"tahoe/internal/plural"
 	"tahoe/node/basedir"
-	"tahoe/node/config"
 	"tahoe/storage/share"
 )
 
@@ -39,14 +39,21 @@ func (x *examination) leases(ctx context.Context) {
 
 // keeper looks whether the node renews the leases of its owner's files by itself.
 func (x *examination) keeper() {
-	text, _, err := x.file.Get("keeper", "enabled")
-	on, bad := config.ParseBool(text)
-	if err == nil && bad == nil && on {
-		x.ok(areaLeases, "The keeper renews the leases of what it watches.")
-		return
+	list, err := x.dir.ReadKeeper()
+	var kept []basedir.KeeperLine
+	if err == nil {
+		kept, err = list.All()
 	}
-	x.add(Note, areaLeases, "Nothing on this node renews the leases of your files by itself, and servers may remove shares 31 days after the last renewal.",
-		"Renew them each week, for instance by a job that runs: tahoe deep-check --add-lease ALIAS:")
+	kept = slices.DeleteFunc(kept, func(l basedir.KeeperLine) bool { return l.Kind == basedir.KeepRetire })
+	switch {
+	case err != nil:
+		x.add(Problem, areaLeases, "What is to be kept alive cannot be read: "+err.Error()+".", "Mend that file, or make it anew: tahoe keeper list")
+	case x.settings.Keeper.Enabled && len(kept) > 0:
+		x.ok(areaLeases, "The keeper renews the leases of what it watches, which tahoe keeper list shows.")
+	default:
+		x.add(Note, areaLeases, "Nothing on this node renews the leases of your files by itself, and servers may remove shares 31 days after the last renewal.",
+			"Say what is to be kept alive, with [keeper] enabled: tahoe keeper add aliases")
+	}
 }
 
 // sampleLeases looks at some shares of the node's storage, wherever they are.
