@@ -97,7 +97,9 @@ func TestCurlIsKilled(t *testing.T) {
 	}
 }
 
-func TestLFTP(t *testing.T) {
+// TestLongLFTP mirrors by each protocol; the programs of TestNode do the same with few files.
+func TestLongLFTP(t *testing.T) {
+	needLong(t)
 	need(t, "lftp")
 	w := open(t)
 	all := w.sample("up", 40)

@@ -12,9 +12,10 @@ import (
 	"tahoe/tests/gridtest"
 )
 
-// TestMigrating does what docs/migrating.md says, command by command, in a grid of the original. Only the host name and the ports are
+// TestLongMigrating does what docs/migrating.md says, command by command, in a grid of the original. Only the host name and the ports are
 // others.
-func TestMigrating(t *testing.T) {
+func TestLongMigrating(t *testing.T) {
+	needsLong(t)
 	t.Parallel()
 	program := needsOriginal(t)
 	if _, err := exec.LookPath("curl"); err != nil {
