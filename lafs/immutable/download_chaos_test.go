@@ -18,7 +18,7 @@ import (
 // The runs that TestHealthyServersAmongHungOnes makes; TAHOE_CHAOS says another number.
 const (
 	chaosRuns      = 200
-	shortChaosRuns = 40
+	shortChaosRuns = 16
 )
 
 // While k servers are healthy, if slow, a download succeeds in time, whatever the others do.

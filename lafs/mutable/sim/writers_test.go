@@ -56,7 +56,7 @@ func interleavings() int {
 	case long():
 		return 3000
 	case testing.Short():
-		return 60
+		return 20
 	}
 	return 300
 }
