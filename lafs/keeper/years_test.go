@@ -58,7 +58,7 @@ func (y years) live(t *testing.T, seed uint64) (lost int) {
 // TestYears is the small form of TestYearsLong.
 func TestYears(t *testing.T) {
 	if testing.Short() {
-		t.Skip("two years")
+		t.Skip("it lives 140 days twice")
 	}
 	keyOf(t, 1)
 	y := years{days: 140, files: 50, mutables: 2, keeping: true}
