@@ -128,7 +128,7 @@ func TestNode(t *testing.T) {
 		need(t, program)
 	}
 	h := openHouse(t)
-	t.Run("programs", func(t *testing.T) { h.everyProgram(t, load{1_500_001, 20}) })
+	t.Run("programs", func(t *testing.T) { h.everyProgram(t, load{1_500_001, 8}) })
 	t.Run("crowd", func(t *testing.T) {
 		h.crowd(t, 20, 3, 5000)
 		h.vanished(t)
