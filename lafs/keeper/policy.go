@@ -49,8 +49,9 @@ func (p Policy) Delay() time.Duration {
 	return p.Check + p.Wait + 2*day
 }
 
-// Options say how to look at a file at a time when it is due.
+// Options say how to look at a file at a time when it is due. What would be due within half the time to the next look is done with it.
 func (p Policy) Options(f *Facts, now time.Time) health.Options {
+	now = now.Add(p.Check / 2)
 	return health.Options{
 		AddLease: !now.Before(p.renewal(f)),
 		Verify:   p.verifying(f, now),

@@ -185,37 +185,31 @@ func (s *Store) Forget(pass int64) (n int, err error) {
 	return n, err
 }
 
-// Due are at most so many files that are due, those first that have been for longest.
-func (s *Store) Due(now time.Time, most int) (out []Facts, err error) {
-	// Without a condition on due, which would have SQLite plan anew for every time.
+// Due are at most so many files that are due, those first that have been for longest; and when the next one is, the zero time when there
+// is none.
+func (s *Store) Due(now time.Time, most int) (out []Facts, next time.Time, err error) {
+	// Without a condition on due, or a limit, either of which would have SQLite plan anew each time.
 	err = s.db.Do(func(c *lite.Conn) error {
-		err := c.Rows("SELECT "+columns+" FROM file ORDER BY due LIMIT ?", []any{most}, func(scan func(...any) error) error {
+		return c.Rows("SELECT "+columns+" FROM file ORDER BY due", nil, func(scan func(...any) error) error {
 			f, err := scanFacts(scan)
-			if err == nil && f.Due.After(now) {
+			if err != nil {
+				return err
+			}
+			if f.Due.After(now) || len(out) >= most {
+				next = f.Due
 				return errNoMore
 			}
 			out = append(out, f)
-			return err
-		})
-		if err == errNoMore {
 			return nil
-		}
-		return err
+		})
 	})
-	return out, err
+	if err == errNoMore {
+		err = nil
+	}
+	return out, next, err
 }
 
 var errNoMore = errors.New("no more")
-
-// NextDue is when the first file is due; the zero time when there is none.
-func (s *Store) NextDue() (time.Time, error) {
-	var due int64
-	err := s.db.Do(func(c *lite.Conn) error {
-		_, err := c.Row("SELECT due FROM file ORDER BY due LIMIT 1", nil, &due)
-		return err
-	})
-	return fromUnix(due), err
-}
 
 // An Event is something that happened.
 type Event struct {

@@ -150,3 +150,13 @@ func (f *Facts) audit(idx []byte, p Policy) error {
 	}
 	return nil
 }
+
+// NextDue is when the first file is due; the zero time when there is none.
+func (s *Store) NextDue() (time.Time, error) {
+	var due int64
+	err := s.db.Do(func(c *lite.Conn) error {
+		_, err := c.Row("SELECT due FROM file ORDER BY due LIMIT 1", nil, &due)
+		return err
+	})
+	return fromUnix(due), err
+}

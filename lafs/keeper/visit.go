@@ -23,22 +23,20 @@ func (k *Keeper) work(ctx context.Context) error {
 	defer wg.Wait()
 	slots := make(chan struct{}, k.c.Parallel)
 	for {
-		next, err := s.NextDue()
+		now := k.c.Clock.Now()
+		due, next, err := s.Due(now, batch+k.c.Parallel)
 		if err != nil {
 			return err
 		}
-		if pause := next.Sub(k.c.Clock.Now()); next.IsZero() || pause > 0 {
-			if next.IsZero() {
-				pause = time.Hour
+		if len(due) == 0 {
+			pause := time.Hour
+			if !next.IsZero() {
+				pause = next.Sub(now)
 			}
 			if !k.rest(ctx, pause, k.wake) {
 				return context.Cause(ctx)
 			}
 			continue
-		}
-		due, err := s.Due(k.c.Clock.Now(), batch+k.c.Parallel)
-		if err != nil {
-			return err
 		}
 		begun := 0
 		for i := range due {

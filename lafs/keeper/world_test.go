@@ -59,9 +59,8 @@ func must(t testing.TB, err error) {
 // A host is a server in memory, which may be gone.
 type host struct {
 	*grid.Server
-	mem    *storagetest.Mem
-	faulty *storagetest.Faulty
-	away   bool
+	mem  *storagetest.Mem
+	away bool
 }
 
 // A world is a grid in fake time, with a client, and what was stored in it.
@@ -99,9 +98,7 @@ func newWorld(t testing.TB, seed uint64, servers int) *world {
 func (w *world) newClient(happy int) *lafs.Client {
 	pool := reactor.NewPool(0)
 	up, down := reactor.NewBudget(64<<20), reactor.NewBudget(64<<20)
-	lease := func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
-		return taghash.Lease([]byte("master"), i, tub)
-	}
+	lease := leases([]byte("master"))
 	uploader := immutable.NewUploader(immutable.UploaderConfig{Servers: w, Pool: pool, Budget: up, Lease: lease, SpoolDir: w.dir,
 		Encoding: immutable.Encoding{Needed: 3, Happy: happy, Total: 10, MaxSegment: immutable.DefaultMaxSegment}})
 	downloader := immutable.NewDownloader(immutable.DownloaderConfig{Servers: w, Pool: pool, Budget: down})
@@ -113,6 +110,24 @@ func (w *world) newClient(happy int) *lafs.Client {
 	})
 }
 
+// leases makes secrets, each once: of years in fake time, hashing them would be a seventh.
+func leases(master []byte) func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
+	type place struct {
+		i   storage.Index
+		tub [20]byte
+	}
+	var made sync.Map
+	return func(i storage.Index, tub [20]byte) storage.LeaseSecrets {
+		at := place{i, tub}
+		if l, ok := made.Load(at); ok {
+			return l.(storage.LeaseSecrets)
+		}
+		l := taghash.Lease(master, i, tub)
+		made.Store(at, l)
+		return l
+	}
+}
+
 // join has a fresh server come.
 func (w *world) join() *host {
 	w.t.Helper()
@@ -120,11 +135,10 @@ func (w *world) join() *host {
 	w.named++
 	tub := sha1.Sum([]byte(name))
 	h := &host{mem: storagetest.NewMem(storagetest.Config{Now: time.Now})}
-	h.faulty = storagetest.NewFaulty(h.mem)
 	var err error
 	h.Server, err = grid.NewServer(grid.Announcement{
 		ID: grid.ServerID(name), Nickname: name, FURL: "pb://" + base32.Encode(tub[:]) + "@tcp:localhost:1/x",
-	}, h.faulty)
+	}, h.mem)
 	must(w.t, err)
 	w.mu.Lock()
 	defer w.mu.Unlock()

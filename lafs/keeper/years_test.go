@@ -16,6 +16,7 @@ import (
 type years struct {
 	days, files, mutables int
 	keeping               bool
+	policy                keeper.Policy
 }
 
 // live returns how many files are lost in the end. With a keeper, it also looks that each has all its shares again in the stated time
@@ -24,10 +25,10 @@ func (y years) live(t *testing.T, seed uint64) (lost int) {
 	w := newWorld(t, seed, 12)
 	w.plant(y.files, y.mutables)
 	if y.keeping {
-		_, stop := w.run(func(c *keeper.Config) { c.Tick, c.Policy.Pass = 6*time.Hour, 7*day }) // nothing new comes
+		_, stop := w.run(func(c *keeper.Config) { c.Tick, c.Policy = 6*time.Hour, y.policy })
 		defer stop()
 	}
-	delay := int(keeper.Policy{}.Delay() / day)
+	delay := int(y.policy.Delay() / day)
 	died := 0
 	for d := 1; d <= y.days; d++ {
 		time.Sleep(day)
@@ -61,7 +62,7 @@ func TestYears(t *testing.T) {
 		t.Skip("it lives 140 days twice")
 	}
 	keyOf(t, 1)
-	y := years{days: 140, files: 50, mutables: 2, keeping: true}
+	y := years{days: 140, files: 50, mutables: 2, keeping: true, policy: keeper.Policy{Pass: 7 * day}} // nothing new comes
 	synctest.Test(t, func(t *testing.T) {
 		if lost := y.live(t, 1); lost > 0 {
 			t.Errorf("with the keeper, %d files are lost", lost)
@@ -90,7 +91,8 @@ func TestYearsLong(t *testing.T) {
 	}
 	const mutables = 12
 	keyOf(t, mutables)
-	y := years{days: 730, files: number("TAHOE_FILES", 5000), mutables: mutables, keeping: true}
+	y := years{days: 730, files: number("TAHOE_FILES", 5000), mutables: mutables, keeping: true,
+		policy: keeper.Policy{Check: 14 * day, Pass: 14 * day}} // half the work, and a harder trial
 	first := number("TAHOE_SEED", 1)
 	for seed := first; seed < first+number("TAHOE_SEEDS", 50); seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
