@@ -151,7 +151,9 @@ func (m *meeting) connect(introducers []introducer.Introducer) func(context.Cont
 		l, err := dial(ctx, furl)
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.failed[names[furl]] = err
+		if err == nil || ctx.Err() == nil { // what the end of the meeting broke off says nothing
+			m.failed[names[furl]] = err
+		}
 		return l, err
 	}
 }
