@@ -32,6 +32,8 @@ type filter struct {
 	library *io.PipeWriter // what the library reads
 	input   chan struct{}  // a slot: of who writes to the library
 	output  chan struct{}  // a slot: of who writes to the client
+	reads   chan struct{}  // slots: of reads that are under way
+	buffers *sync.Pool     // of *[]byte, for what they read
 	partial []byte         // of a packet that the library has not written to its end; it writes from one goroutine at a time
 	work    sync.WaitGroup // requests that are answered here
 	served  chan struct{}  // closed when the library has ended
@@ -48,22 +50,25 @@ type filter struct {
 // asked is a request whose answer says something about a handle.
 type asked struct {
 	kind byte
-	h    *handle
+	h    *handle // that is written to
 }
 
 type handle struct {
-	f       *file // nil: of a directory
-	under   int   // reads and writes that are under way
+	f       *file         // nil: of a directory
+	under   int           // reads and writes that are under way
+	writes  int           // those of them that write
+	read    chan struct{} // closed when the newest read has been answered; nil: there was none
 	barrier bool
 	closing bool
 }
 
-func newFilter(ctx context.Context, conn io.ReadWriter, view *vfs.View, log *slog.Logger) (*filter, io.ReadWriteCloser) {
+func newFilter(ctx context.Context, conn io.ReadWriter, view *vfs.View, buffers *sync.Pool, log *slog.Logger) (*filter, io.ReadWriteCloser) {
 	r, w := io.Pipe()
 	ctx, end := context.WithCancel(ctx)
 	f := &filter{
 		served: make(chan struct{}),
 		ctx:    ctx, end: end, conn: conn, view: view, log: log, library: w, input: make(chan struct{}, 1), output: make(chan struct{}, 1),
+		reads: make(chan struct{}, maxReads), buffers: buffers,
 		changed: make(chan struct{}), asked: make(map[uint32]asked), handles: make(map[string]*handle),
 	}
 	return f, &libraryEnd{f, r}
@@ -134,8 +139,10 @@ func (f *filter) fromClient(p []byte) error {
 		if !f.expect(id, asked{kind: kind}) {
 			return errPacket
 		}
-	case fxRead, fxWrite:
-		return f.data(kind, id, c.string(), p)
+	case fxRead:
+		return f.read(id, c, p)
+	case fxWrite:
+		return f.write(id, c.string(), p)
 	case fxReaddir:
 		if f.handle(c.string()) == nil {
 			return f.send(status(id, errHandle))
@@ -212,10 +219,9 @@ func (f *filter) expect(id uint32, a asked) bool {
 		return false
 	}
 	f.asked[id] = a
-	if a.h != nil {
-		a.h.under++
-	}
 	if a.kind == fxWrite {
+		a.h.under++
+		a.h.writes++
 		f.writes++
 	}
 	return true
@@ -227,22 +233,34 @@ func (f *filter) handle(name string) *handle {
 	return f.handles[name]
 }
 
-// data lets a read or a write through when no barrier stands before it.
-func (f *filter) data(kind byte, id uint32, name string, p []byte) error {
+// pass waits until no barrier stands before the handle of a file. Of any other handle the answer is given here, and what is returned is nil.
+func (f *filter) pass(id uint32, name string, p []byte) (*handle, error) {
 	h := f.handle(name)
 	switch {
 	case h == nil: // also one that will be given out, but has not been: the library would use it half made
-		return f.send(status(id, errHandle))
+		return nil, f.send(status(id, errHandle))
 	case h.f == nil:
-		return f.toLibrary(p) // which knows what to say
+		return nil, f.toLibrary(p) // which knows what to say
 	}
 	if err := f.wait(func() bool { return !h.barrier || h.closing }); err != nil {
-		return err
+		return nil, err
 	}
 	if f.isClosing(h) {
-		return f.send(status(id, fs.ErrClosed))
+		return nil, f.send(status(id, fs.ErrClosed))
 	}
-	if !f.expect(id, asked{kind: kind, h: h}) {
+	return h, nil
+}
+
+// write lets a write through, when what was sent to be read has been.
+func (f *filter) write(id uint32, name string, p []byte) error {
+	h, err := f.pass(id, name, p)
+	if h == nil {
+		return err
+	}
+	if err := f.wait(func() bool { return h.under == h.writes }); err != nil {
+		return err
+	}
+	if !f.expect(id, asked{kind: fxWrite, h: h}) {
 		return errPacket
 	}
 	return f.toLibrary(p)
@@ -453,8 +471,7 @@ func (f *filter) learn(p []byte) []byte {
 	delete(f.asked, id)
 	if a.kind == fxWrite {
 		f.writes--
-	}
-	if a.h != nil {
+		a.h.writes--
 		a.h.under--
 		f.tell()
 		return p

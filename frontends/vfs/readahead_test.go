@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,4 +155,48 @@ func TestReadingFailsAndGoesOn(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	g.Abandon() // does not hang, though the grid does
+}
+
+// Of many reads under way the first may come last. What it needs is kept for it, and the grid is not asked again.
+func TestExpectedReads(t *testing.T) {
+	const request, many = 255 << 10, 16
+	for _, memory := range []int64{64 << 20, 1 << 20} { // a large window, and one that is smaller than what is under way
+		t.Run(fmt.Sprint(memory), func(t *testing.T) {
+			d := sit(t, vfs.Config{Memory: reactor.NewBudget(memory)})
+			data := big(many*request, 9)
+			d.grid.Add(d.root, "f", d.grid.PutData(data), "")
+			var asked atomic.Int32
+			d.grid.Hook(func(_ context.Context, op string) error {
+				if op == "read" {
+					asked.Add(1)
+				}
+				return nil
+			})
+			f := d.open("/f", vfs.FlagRead)
+			defer f.Abandon()
+			read := func(k int, came func()) {
+				defer came()
+				got := make([]byte, request)
+				if _, err := f.ReadAt(t.Context(), got, int64(k*request)); err != nil || string(got) != data[k*request:(k+1)*request] {
+					t.Errorf("read %d: other bytes, %v", k, err)
+				}
+			}
+			for k := 0; k < many; k += 8 {
+				var others sync.WaitGroup
+				first := f.Expect(int64(k * request))
+				for n := 1; n < 8; n++ {
+					came := f.Expect(int64((k + n) * request))
+					others.Go(func() { read(k+n, came) })
+				}
+				if memory > 8*request {
+					others.Wait()
+				}
+				read(k, first)
+				others.Wait()
+			}
+			if n := asked.Load(); n != 2 { // a first look, and the rest
+				t.Errorf("the grid was asked %d times, want 2", n)
+			}
+		})
+	}
 }
