@@ -125,7 +125,7 @@ func (h *house) onGrid(path string) string {
 // TestNode: everybody's programs find their files at every door of a node; so they do in a crowd, and after all that may happen to it.
 func TestNode(t *testing.T) {
 	for _, program := range []string{"ssh-keygen", "sftp"} {
-		need(t, program)
+		doortest.Need(t, program)
 	}
 	h := openHouse(t)
 	t.Run("programs", func(t *testing.T) { h.everyProgram(t, load{1_500_001, 8}) })

@@ -7,6 +7,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"tahoe/frontends/doortest"
 )
 
 // A program is one that people use. What it cannot do is nil. Its paths are absolute; local ones are of this machine. Each has an
@@ -318,14 +320,11 @@ f.close()
 if library == "paramiko": t.close()
 `
 
+// pythonProgram is a library of Python's.
 func (h *house) pythonProgram(name string) program {
 	addr := map[string]string{"ftplib": h.tcp["FTP"], "paramiko": h.tcp["SFTP"]}[name]
 	host, port, _ := net.SplitHostPort(addr)
-	python := "python3"
-	if _, err := h.run("", python, "-c", "import "+name); err != nil {
-		python = "/usr/bin/python3" // Debian's, which has Debian's packages
-	}
-	script := h.file("with_"+name+".py", pythonScript)
+	script, python := h.file("with_"+name+".py", pythonScript), doortest.Python(name)
 	do := func(pw, what, a, b string) (string, error) {
 		return h.run("", python, script, name, host, port, name, pw, what, a, b)
 	}
@@ -335,12 +334,8 @@ func (h *house) pythonProgram(name string) program {
 	one := func(what string) func(a string) (string, error) {
 		return func(a string) (string, error) { return do(password, what, a, "") }
 	}
-	p := program{
-		name: name, put: two("put"), get: two("get"), resumePut: two("reput"), resumeGet: two("reget"), rename: two("rename"), mkdir: one("mkdir"), remove: one("remove"),
+	return program{
+		name: name, needs: []string{"python3:" + name}, put: two("put"), get: two("get"), resumePut: two("reput"), resumeGet: two("reget"), rename: two("rename"), mkdir: one("mkdir"), remove: one("remove"),
 		list: one("list"), tree: two("tree"), wrong: func() (string, error) { return do("wrong", "list", "/", "") },
 	}
-	if out, err := h.run("", python, "-c", "import "+name); err != nil {
-		p.needs = []string{"a Python with " + name + ": " + out}
-	}
-	return p
 }

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tahoe/frontends/doortest"
 )
 
 // TestLongRclone moves a hundred files by each protocol; the programs of TestNode do the same with few.
 func TestLongRclone(t *testing.T) {
 	needLong(t)
-	need(t, "rclone")
+	doortest.Need(t, "rclone")
 	w := open(t)
 	all := w.sample("up", 100)
 	old := time.Date(2015, 5, 5, 5, 5, 5, 0, time.UTC)

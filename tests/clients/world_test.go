@@ -106,14 +106,6 @@ func (w *world) read(name string) string {
 	return string(b)
 }
 
-// need skips a test whose program is not installed.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("%s is not installed", program)
-	}
-}
-
 // run runs a program, which ends within two minutes, or as long as this world has patience.
 func (w *world) run(stdin, program string, args ...string) (string, error) {
 	w.T.Helper()
