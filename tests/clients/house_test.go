@@ -55,6 +55,12 @@ func (h *house) findDoors() {
 			h.tcp[name] = addr
 		}
 	}
+	h.configure()
+}
+
+// configure tells OpenSSH's programs where SFTP is.
+func (h *house) configure() {
+	h.T.Helper()
 	host, port, err := net.SplitHostPort(h.tcp["SFTP"])
 	if err != nil {
 		h.T.Fatalf("the node names no SFTP port: %s", h.grid.Client.Output())
@@ -129,6 +135,7 @@ func TestNode(t *testing.T) {
 	}
 	h := openHouse(t)
 	t.Run("programs", func(t *testing.T) { h.everyProgram(t, load{1_500_001, 8}) })
+	t.Run("cut", func(t *testing.T) { h.cut(t) })
 	t.Run("crowd", func(t *testing.T) {
 		h.crowd(t, 20, 3, 5000)
 		h.vanished(t)

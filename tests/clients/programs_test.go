@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tahoe/frontends/doortest"
@@ -212,24 +213,24 @@ func (h *house) rclonePrograms() []program {
 	return all
 }
 
-func (h *house) lftpProgram(name, addr, scheme string) program {
+func (h *house) lftpProgram(name, addr, scheme string, settings ...string) program {
 	return scripted{
 		put: "put $1 -o $2", get: "get $1 -o $2", reput: "put -c $1 -o $2", reget: "get -c $1 -o $2", rename: "mv $1 $2", mkdir: "mkdir $1", remove: "rm $1", list: "cls -1 $1",
 		tree: "mirror -R --parallel=4 $1 $2", quote: doubleQuoted,
 		run: func(pw, script string) (string, error) {
 			host, port, _ := net.SplitHostPort(addr)
 			open := fmt.Sprintf("set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 30; set ssl:ca-file %s; set ssl:check-hostname no; set ftp:ssl-force yes; "+
-				"set sftp:auto-confirm yes; set sftp:connect-program 'ssh -a -x -F %s -o UserKnownHostsFile=%s'; open -u %s,%s -p %s %s://%s; ", h.cert, "/dev/null",
-				filepath.Join(h.dir, "known"), name, singleQuoted(pw), port, scheme, host)
+				"set sftp:auto-confirm yes; set sftp:connect-program 'ssh -a -x -F %s -o UserKnownHostsFile=%s'; %s open -u %s,%s -p %s %s://%s; ", h.cert, "/dev/null",
+				filepath.Join(h.dir, "known"), strings.Join(settings, " "), name, singleQuoted(pw), port, scheme, host)
 			return h.run("", "lftp", "-c", open+script)
 		},
 	}.program(program{name: name, needs: []string{"lftp", "ssh"}, times: true})
 }
 
-func (h *house) curlProgram(name, base string) program {
+func (h *house) curlProgram(name, base string, options ...string) program {
 	at := func(p string) string { return base + (&url.URL{Path: p}).EscapedPath() }
 	do := func(pw string, args ...string) (string, error) {
-		return h.run("", "curl", append([]string{"-sS", "-f", "-R", "--ssl-reqd", "--insecure", "-u", name + ":" + pw}, args...)...)
+		return h.run("", "curl", slices.Concat([]string{"-sS", "-f", "-R", "--ssl-reqd", "--insecure", "-u", name + ":" + pw}, options, args)...)
 	}
 	scheme, _, _ := strings.Cut(base, "://")
 	p := program{

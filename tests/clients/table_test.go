@@ -59,7 +59,7 @@ func (h *house) everyProgram(t *testing.T, l load) {
 	h.arrived()
 }
 
-// admit gives every program an account in alice's tree.
+// admit gives every program an account in alice's tree, unless it has one.
 func (h *house) admit(programs []program, mounts []mount) {
 	h.T.Helper()
 	file := filepath.Join(h.grid.ClientDir(), "private", "accounts")
@@ -75,7 +75,7 @@ func (h *house) admit(programs []program, mounts []mount) {
 	}
 	for _, name := range names {
 		for line := range strings.Lines(text) {
-			if rest, ok := strings.CutPrefix(line, user+" "); ok {
+			if rest, ok := strings.CutPrefix(line, user+" "); ok && !strings.Contains("\n"+text, "\n"+name+" ") {
 				all.WriteString(name + " " + rest)
 			}
 		}

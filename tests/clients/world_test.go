@@ -48,6 +48,7 @@ type world struct {
 	*doortest.World
 	dir       string // for files of this machine
 	patience  time.Duration
+	dies      func() bool // says when a program is killed; nil: it is not
 	cert      string
 	ftp, ftps string // addresses
 	dav, davs string
@@ -111,6 +112,14 @@ func (w *world) run(stdin, program string, args ...string) (string, error) {
 	w.T.Helper()
 	ctx, cancel := context.WithTimeout(w.T.Context(), cmp.Or(w.patience, 2*time.Minute))
 	defer cancel()
+	if w.dies != nil {
+		go func() {
+			for ctx.Err() == nil && !w.dies() {
+				time.Sleep(5 * time.Millisecond)
+			}
+			cancel()
+		}()
+	}
 	c := exec.CommandContext(ctx, program, args...)
 	c.Dir = w.dir
 	c.WaitDelay = 5 * time.Second
