@@ -248,21 +248,7 @@ func (f *File) newJob(others bool) (*job, error) {
 
 // lockNode takes the lock of the place where an inode is by then.
 func (f *FS) lockNode(ctx context.Context, n *inode) (unlock func(), err error) {
-	for {
-		f.mu.Lock()
-		at := n.place
-		f.mu.Unlock()
-		if unlock, err = f.places.lock(ctx, at); err != nil {
-			return nil, err
-		}
-		f.mu.Lock()
-		same := n.place == at
-		f.mu.Unlock()
-		if same {
-			return unlock, nil
-		}
-		unlock()
-	}
+	return f.lockWhere(ctx, func() place { return n.place })
 }
 
 // targetOf is where a file that was opened at a spot goes.

@@ -200,3 +200,48 @@ func TestExpectedReads(t *testing.T) {
 		})
 	}
 }
+
+// A file is read piece by piece in streams, and rightly too when several goroutines do it, as a client makes them that asks for pieces in
+// advance.
+func TestPipelineIsAStream(t *testing.T) {
+	for _, workers := range []int{1, 8} {
+		t.Run(fmt.Sprint(workers), func(t *testing.T) { pipeline(t, workers) })
+	}
+}
+
+func pipeline(t *testing.T, workers int) {
+	const piece = 255 << 10
+	d := sit(t, vfs.Config{})
+	data := big(30_000_000, 1)
+	d.grid.Add(d.root, "f", d.grid.PutData(data), "")
+	var reads atomic.Int64
+	d.grid.Hook(func(_ context.Context, op string) error {
+		if op == "read" {
+			reads.Add(1)
+		}
+		return nil
+	})
+	f := d.open("/f", vfs.FlagRead)
+	defer f.Abandon()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for k := range workers {
+		all.Go(func() {
+			r := rand.New(rand.NewPCG(5, uint64(k)))
+			for off := next.Add(piece) - piece; off < int64(len(data)); off = next.Add(piece) - piece {
+				if r.IntN(4) == 0 {
+					time.Sleep(time.Duration(r.IntN(3)) * time.Millisecond)
+				}
+				b := make([]byte, piece)
+				n, err := f.ReadAt(t.Context(), b, off)
+				if want := data[off:min(off+piece, int64(len(data)))]; string(b[:n]) != want || err != nil && !errors.Is(err, io.EOF) {
+					t.Errorf("at %d: %d bytes, %v", off, n, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := reads.Load(); workers == 1 && n > 31 { // a stream is for a MiB at least; of several workers one may be better off without
+		t.Errorf("the grid was asked %d times", n)
+	}
+}
