@@ -124,8 +124,7 @@ func (s *session) df(ctx context.Context) uint32 {
 func (s *session) sftp(ctx context.Context) uint32 {
 	f, end := newFilter(ctx, s.ch, s.view, s.buffers, s.log)
 	h := &handlers{ctx: f.ctx, view: s.view, log: s.log, opened: f.wasOpened, asked: f.nextOpening}
-	server := sftp.NewRequestServer(end, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h},
-		sftp.WithRSAllocator())
+	server := sftp.NewRequestServer(end, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}, sftp.WithRSAllocator())
 	var library sync.WaitGroup
 	library.Go(func() {
 		defer close(f.served)
