@@ -92,7 +92,7 @@ func (h *house) siege(t *testing.T, guesses int) {
 	in := 0
 	owners.Go(func() { in = h.meanwhile(t, home, addresses, stop) })
 	end := began.Add(20 * time.Minute)
-	for n := 0; n < guesses; n++ {
+	for n := range guesses {
 		if time.Now().After(end) {
 			t.Errorf("only %d guesses in 20 minutes", n)
 			break
