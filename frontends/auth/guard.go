@@ -167,9 +167,11 @@ func (a *attempt) failed() {
 	a.end()
 }
 
+// add counts a failure. Of those that are looked at side by side the last ones fill the bucket beyond its brim, and have to leak like all others: otherwise
+// as many would be looked at each time that one has been forgotten.
 func (v *visitor) add(now time.Time, size bucketSize) {
 	v.leaked(now, size)
-	v.level = min(v.level+1, size.most)
+	v.level++
 }
 
 // succeeded forgives the name at this address. It forgives neither the address nor the name as a whole: who has an account

@@ -271,83 +271,90 @@ func TestReadOnlyAndQuota(t *testing.T) {
 	c.do(213, "SIZE f")
 }
 
+// breaks are the ways in which an upload can break off.
+var breaks = map[string]func(c *client, d net.Conn){
+	"reset": func(c *client, d net.Conn) {
+		raw(d).SetLinger(0)
+		raw(d).Close()
+		c.expect(426)
+	},
+	"control first": func(c *client, d net.Conn) {
+		c.conn.Close()
+		d.Close()
+	},
+	"killed": func(c *client, d net.Conn) {
+		raw(d).Close()
+		c.conn.Close()
+	},
+	"aborted": func(c *client, d net.Conn) {
+		c.send("ABOR")
+		c.expect(426)
+		c.expect(226)
+		c.do(200, "NOOP")
+	},
+	"aborted as Telnet has it": func(c *client, d net.Conn) {
+		c.send("\xff\xf4\xff\xf2ABOR")
+		d.Close()
+		c.expect(426)
+		c.expect(226)
+	},
+	"silent": func(c *client, d net.Conn) { c.expect(426) },
+	"flood": func(c *client, d net.Conn) {
+		for range 100 {
+			if _, err := io.WriteString(c.conn, "NOOP\r\n"); err != nil {
+				break
+			}
+		}
+		c.expect(421)
+		d.Close()
+	},
+	"without the end of TLS": func(c *client, d net.Conn) {
+		raw(d).CloseWrite()
+		if c.tls {
+			c.expect(426)
+			return
+		}
+		c.conn.Close()
+	},
+}
+
 // TestBrokenUploads says that an upload is published when all of it came, and never else.
 func TestBrokenUploads(t *testing.T) {
-	for name, end := range map[string]func(c *client, d net.Conn){
-		"reset": func(c *client, d net.Conn) {
-			raw(d).SetLinger(0)
-			raw(d).Close()
-			c.expect(426)
-		},
-		"control first": func(c *client, d net.Conn) {
-			c.conn.Close()
-			d.Close()
-		},
-		"killed": func(c *client, d net.Conn) {
-			raw(d).Close()
-			c.conn.Close()
-		},
-		"aborted": func(c *client, d net.Conn) {
-			c.send("ABOR")
-			c.expect(426)
-			c.expect(226)
-			c.do(200, "NOOP")
-		},
-		"aborted as Telnet has it": func(c *client, d net.Conn) {
-			c.send("\xff\xf4\xff\xf2ABOR")
-			d.Close()
-			c.expect(426)
-			c.expect(226)
-		},
-		"silent": func(c *client, d net.Conn) { c.expect(426) },
-		"flood": func(c *client, d net.Conn) {
-			for range 100 {
-				if _, err := io.WriteString(c.conn, "NOOP\r\n"); err != nil {
-					break
-				}
-			}
-			c.expect(421)
-			d.Close()
-		},
-		"without the end of TLS": func(c *client, d net.Conn) {
-			raw(d).CloseWrite()
-			if c.tls {
-				c.expect(426)
-				return
-			}
-			c.conn.Close()
-		},
-	} {
+	for name, end := range breaks {
 		for _, protected := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, TLS %v", name, protected), func(t *testing.T) {
 				t.Parallel()
-				w := open(t, ftp.Config{Plain: ftp.PlainLoopback, TLS: &tls.Config{Certificates: []tls.Certificate{doortest.Certificate()}}, Limits: ftp.Limits{Silence: time.Second}}, vfs.Config{})
-				w.Grid.Add(w.Root, "old", w.Grid.PutData("old"), "")
-				for _, target := range []string{"old", "new"} {
-					c := w.dial()
-					if protected {
-						c.protect()
-					}
-					c.do(331, "USER alice")
-					c.do(230, "PASS secret")
-					if protected {
-						c.do(200, "PROT P")
-						c.tls = true
-					}
-					d := c.passive()
-					c.do(150, "STOR "+target)
-					if _, err := io.WriteString(d, strings.Repeat("x", 300_000)); err != nil {
-						t.Fatal(err)
-					}
-					end(c, d)
-				}
-				w.stop() // waits for all sessions
-				w.Settle()
-				if w.tree() != "map[old:old]" {
-					t.Errorf("got %.200s", w.tree())
-				}
+				brokenUpload(t, protected, end)
 			})
 		}
+	}
+}
+
+func brokenUpload(t *testing.T, protected bool, end func(c *client, d net.Conn)) {
+	w := open(t, ftp.Config{Plain: ftp.PlainLoopback, TLS: &tls.Config{Certificates: []tls.Certificate{doortest.Certificate()}}, Limits: ftp.Limits{Silence: time.Second}}, vfs.Config{})
+	w.Grid.Add(w.Root, "old", w.Grid.PutData("old"), "")
+	for _, target := range []string{"old", "new"} {
+		c := w.dial()
+		if protected {
+			c.protect()
+		}
+		c.do(331, "USER alice")
+		c.do(230, "PASS secret")
+		if protected {
+			c.do(200, "PROT P")
+			c.tls = true
+		}
+		d := c.passive()
+		c.do(150, "STOR "+target)
+		if _, err := io.WriteString(d, strings.Repeat("x", 300_000)); err != nil {
+			t.Fatal(err)
+		}
+		end(c, d)
+	}
+	w.stop() // waits for all sessions
+	w.Settle()
+	if w.tree() != "map[old:old]" {
+		t.Errorf("got %.200s", w.tree())
 	}
 }
 

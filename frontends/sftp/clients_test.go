@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"tahoe/frontends/doortest"
 	"tahoe/frontends/vfs"
 )
 
@@ -31,11 +32,7 @@ func needs(t *testing.T, programs ...string) {
 	if testing.Short() {
 		t.Skip("runs real clients")
 	}
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is not installed", p)
-		}
-	}
+	doortest.Need(t, programs...)
 }
 
 func newOpenSSH(t *testing.T, c vfs.Config) *openssh {
@@ -289,14 +286,9 @@ t.close()
 `
 
 func TestClientParamiko(t *testing.T) {
+	needs(t, "python3:paramiko")
 	o := newOpenSSH(t, vfs.Config{})
-	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if exec.CommandContext(t.Context(), python, "-c", "import paramiko").Run() == nil {
-			o.run(true, paramikoScript, python, "-", o.port)
-			return
-		}
-	}
-	t.Skip("there is no python3 with paramiko")
+	o.run(true, paramikoScript, doortest.Python("paramiko"), "-", o.port)
 }
 
 const databaseScript = `

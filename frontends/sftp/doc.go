@@ -2,8 +2,8 @@
 // everybody's ssh, sftp, scp, sshfs, rclone, WinSCP and FileZilla.
 //
 // The protocol is that of github.com/pkg/sftp, with a filter between it and the connection: the filter knows which file a handle is
-// of, answers what asks about handles, runs closes beside everything else, and speaks the extensions of OpenSSH that the library does
-// not know. See filter.go.
+// of, answers reads and what asks about handles, runs closes beside everything else, and speaks the extensions of OpenSSH that the library
+// does not know. See filter.go.
 //
 // The invariant: what one request does, be it slow, wrong or a fault in this program, ends that request, and holds up no other
 // session; and no file is published whose handle was not closed by the client.

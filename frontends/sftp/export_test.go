@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 
 	"golang.org/x/crypto/ssh"
 
@@ -12,7 +13,7 @@ import (
 
 // ServeRaw serves the protocol to whoever is at the other end of conn, without SSH.
 func ServeRaw(ctx context.Context, conn io.ReadWriter, view *vfs.View, log *slog.Logger) {
-	(&session{ch: rawChannel{conn}, view: view, log: log}).sftp(ctx)
+	(&session{ch: rawChannel{conn}, view: view, buffers: new(sync.Pool), log: log}).sftp(ctx)
 }
 
 type rawChannel struct{ io.ReadWriter }

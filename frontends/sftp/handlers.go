@@ -55,11 +55,8 @@ func (f *file) claim() {
 	f.closed = true
 }
 
-func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
-	defer guard(f.h.log, &err)
-	n, err = f.f.ReadAt(f.h.ctx, p, off)
-	return n, asStatus(err)
-}
+// ReadAt makes it a file that the library takes for one to be read. It is not called: the filter answers reads.
+func (f *file) ReadAt([]byte, int64) (int, error) { return 0, errors.ErrUnsupported }
 
 func (f *file) WriteAt(p []byte, off int64) (n int, err error) {
 	defer guard(f.h.log, &err)

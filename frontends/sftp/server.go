@@ -26,6 +26,8 @@ type Server struct {
 	c   Config
 	log *slog.Logger
 
+	buffers sync.Pool // of *[]byte, for what is read
+
 	mu   sync.Mutex
 	open map[net.Conn]netip.Addr
 	from map[netip.Addr]int
@@ -189,7 +191,7 @@ func (s *Server) channels(ctx context.Context, work *sync.WaitGroup, channels <-
 		}
 		work.Go(func() {
 			defer func() { <-slots }()
-			(&session{ch, view, s.log}).serve(ctx, requests)
+			(&session{ch, view, &s.buffers, s.log}).serve(ctx, requests)
 		})
 	}
 }

@@ -22,7 +22,9 @@ const refusalText = "This server has SFTP and scp, and no shell: the only comman
 type session struct {
 	ch   ssh.Channel
 	view *vfs.View
-	log  *slog.Logger
+
+	buffers *sync.Pool // of the server
+	log     *slog.Logger
 }
 
 // serve looks at the requests of a channel, and does the first that asks for something. The context is that of the connection.
@@ -120,10 +122,9 @@ func (s *session) df(ctx context.Context) uint32 {
 
 // sftp serves the protocol until the client ends it.
 func (s *session) sftp(ctx context.Context) uint32 {
-	f, end := newFilter(ctx, s.ch, s.view, s.log)
+	f, end := newFilter(ctx, s.ch, s.view, s.buffers, s.log)
 	h := &handlers{ctx: f.ctx, view: s.view, log: s.log, opened: f.wasOpened, asked: f.nextOpening}
-	server := sftp.NewRequestServer(end, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h},
-		sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData))
+	server := sftp.NewRequestServer(end, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}, sftp.WithRSAllocator())
 	var library sync.WaitGroup
 	library.Go(func() {
 		defer close(f.served)

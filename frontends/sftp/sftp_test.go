@@ -126,6 +126,24 @@ type forger struct {
 
 func (f forger) Sign(r io.Reader, data []byte) (*ssh.Signature, error) { return f.with.Sign(r, data) }
 
+// code is that of a status.
+func code(t *testing.T, err error) uint32 {
+	t.Helper()
+	var s *pkgsftp.StatusError
+	switch {
+	case errors.As(err, &s):
+		return s.Code
+	case errors.Is(err, fs.ErrNotExist):
+		return 2
+	case errors.Is(err, fs.ErrPermission):
+		return 3
+	case err == nil:
+		return 0
+	}
+	t.Errorf("no status: %v", err)
+	return 99
+}
+
 func TestErrors(t *testing.T) {
 	w := newWorld(t, vfs.Config{})
 	c := w.client("alice")
@@ -135,21 +153,6 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, c, "/d/in", "x")
-	code := func(err error) uint32 {
-		var s *pkgsftp.StatusError
-		switch {
-		case errors.As(err, &s):
-			return s.Code
-		case errors.Is(err, fs.ErrNotExist):
-			return 2
-		case errors.Is(err, fs.ErrPermission):
-			return 3
-		case err == nil:
-			return 0
-		}
-		t.Errorf("no status: %v", err)
-		return 99
-	}
 	open := func(p string, flags int) error {
 		f, err := c.OpenFile(p, flags)
 		if err == nil {
@@ -186,7 +189,7 @@ func TestErrors(t *testing.T) {
 		{"rename as a reader", reader.PosixRename("/g", "/x"), 3},
 	}
 	for _, tt := range tests {
-		if got := code(tt.err); got != tt.want {
+		if got := code(t, tt.err); got != tt.want {
 			t.Errorf("%s: got %d (%v), want %d", tt.name, got, tt.err, tt.want)
 		}
 	}

@@ -27,6 +27,7 @@ const (
 	fxReaddir       = 12
 	fxStatus        = 101
 	fxHandle        = 102
+	fxData          = 103
 	fxName          = 104
 	fxAttrs         = 105
 	fxExtended      = 200
@@ -55,6 +56,8 @@ const (
 const (
 	maxPacket = 256 << 10 // what the library takes
 	maxData   = 255 << 10 // what fits into it with what stands around
+
+	dataHeader = 4 + 1 + 4 + 4 // stands before the bytes of a file in an answer: lengths, kind and number
 )
 
 var errPacket = errors.New("bad packet")

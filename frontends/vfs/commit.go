@@ -176,24 +176,7 @@ func (f *FS) commit(ctx context.Context, j *job) error {
 
 // lockJob takes the lock of the place where the job is by then.
 func (f *FS) lockJob(ctx context.Context, j *job) (unlock func(), err error) {
-	for {
-		f.mu.Lock()
-		at := j.place
-		f.mu.Unlock()
-		if unlock, err = f.places.lock(ctx, at); err != nil {
-			return nil, err
-		}
-		f.mu.Lock()
-		same := j.place == at
-		f.mu.Unlock()
-		if same && ctx.Err() == nil {
-			return unlock, nil
-		}
-		unlock()
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-	}
+	return f.lockWhere(ctx, func() place { return j.place })
 }
 
 // largeUpload is from where on it pays to note that an upload is done, for a crash before the link.
@@ -269,15 +252,11 @@ func (f *FS) linkAttrs(ctx context.Context, j *job) error {
 }
 
 func (f *FS) setMetadata(ctx context.Context, dir caps.Write, c Child, m metadata) error {
-	raw := m.raw()
-	if err := f.c.Grid.SetMetadata(ctx, dir, c.Name, raw); err != nil {
+	c.Metadata = m.raw()
+	if err := f.c.Grid.SetMetadata(ctx, dir, c.Name, c.Metadata); err != nil {
 		return err
 	}
-	now := f.clock.Now()
-	f.tree.edited(dir, func(children map[string]Child) {
-		c.Metadata = m.touched(now).raw()
-		children[c.Name] = c
-	})
+	f.linked(dir, c)
 	return nil
 }
 
@@ -294,8 +273,7 @@ func (f *FS) link(ctx context.Context, j *job) error {
 	if !ok {
 		old = Child{}
 	}
-	c := Child{Name: t.name, Cap: j.stored}
-	c.Metadata = j.content.metadataFor(old, c.Cap).raw()
+	c := Child{Name: t.name, Cap: j.stored, Metadata: j.content.metadataFor(old, j.stored).raw()}
 	err = f.c.Grid.Link(ctx, t.dir, c, true)
 	if errors.Is(err, ErrIsDirectory) || errors.Is(err, fs.ErrExist) {
 		c.Name = beside(t.name, j.closed)
@@ -304,11 +282,7 @@ func (f *FS) link(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	now := f.clock.Now()
-	f.tree.edited(t.dir, func(children map[string]Child) {
-		c.Metadata = parseMetadata(c.Metadata).touched(now).raw()
-		children[c.Name] = c
-	})
+	f.linked(t.dir, c)
 	return nil
 }
 

@@ -76,6 +76,14 @@ func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return f.content.ReadAt(ctx, f.v.fs, p, off)
 }
 
+// Expect says that a read at off is coming: what it needs is kept for it, however far other reads get before. The caller says when it has come.
+func (f *File) Expect(off int64) (came func()) {
+	if f.content != nil {
+		return func() {}
+	}
+	return f.reader.expect(off)
+}
+
 // WriteAt writes as io.WriterAt does. It keeps nothing of p.
 func (f *File) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if err := f.open(); err != nil {
@@ -240,21 +248,7 @@ func (f *File) newJob(others bool) (*job, error) {
 
 // lockNode takes the lock of the place where an inode is by then.
 func (f *FS) lockNode(ctx context.Context, n *inode) (unlock func(), err error) {
-	for {
-		f.mu.Lock()
-		at := n.place
-		f.mu.Unlock()
-		if unlock, err = f.places.lock(ctx, at); err != nil {
-			return nil, err
-		}
-		f.mu.Lock()
-		same := n.place == at
-		f.mu.Unlock()
-		if same {
-			return unlock, nil
-		}
-		unlock()
-	}
+	return f.lockWhere(ctx, func() place { return n.place })
 }
 
 // targetOf is where a file that was opened at a spot goes.

@@ -10,6 +10,7 @@ import (
 
 	"tahoe/caps"
 	"tahoe/frontends/vfs/staging"
+	"tahoe/reactor"
 )
 
 // A job is a file that was closed, on its way to the grid.
@@ -184,4 +185,19 @@ func newJob(c *content, account, display string, closed time.Time) *job {
 	j := &job{id: c.file.ID(), content: c, account: account, display: display, closed: closed, state: Queued, done: make(chan struct{}), idle: make(chan struct{})}
 	close(j.idle)
 	return j
+}
+
+// backoff is how long a file waits after so many failures.
+func backoff(attempts int) time.Duration {
+	const most = 5 * time.Minute
+	return min(most, time.Second<<min(attempts-1, 10))
+}
+
+// sleepFor is a timer's channel, or nil for never.
+func sleepFor(clock reactor.Clock, d time.Duration, ever bool) (<-chan time.Time, func() bool) {
+	if !ever {
+		return nil, func() bool { return false }
+	}
+	t := clock.NewTimer(max(d, 0))
+	return t.C(), t.Stop
 }

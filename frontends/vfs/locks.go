@@ -44,6 +44,28 @@ func (l *locks) lock(ctx context.Context, places ...place) (unlock func(), err e
 	return sync.OnceFunc(func() { l.give(places) }), nil
 }
 
+// lockWhere takes the lock of the place where something is by then: at, called with mu held, says where that is.
+func (f *FS) lockWhere(ctx context.Context, at func() place) (unlock func(), err error) {
+	where := func() place {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return at()
+	}
+	for {
+		p := where()
+		if unlock, err = f.places.lock(ctx, p); err != nil {
+			return nil, err
+		}
+		if where() == p && ctx.Err() == nil {
+			return unlock, nil
+		}
+		unlock()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
 func (l *locks) take(ctx context.Context, p place) error {
 	if err := l.enter(ctx, p.dir); err != nil {
 		return err

@@ -11,23 +11,6 @@ import (
 	"tahoe/caps"
 )
 
-// The window of a reader is what it has in memory: some bytes before the last read, for those that come a little late, and
-// some after it. Its memory is taken from the budget of all readers, and given back when the reader is closed, or when others need it
-// and this one is idle. Without memory, reads go to the grid one by one.
-const (
-	blockSize = 128 << 10
-	firstLook = 1 << 20 // how much is fetched before it is known whether the rest will be read too
-	idle      = 2 * time.Second
-)
-
-type window struct{ ahead, behind int64 }
-
-// windows are the sizes that are tried, one after the other.
-var windows = [...]window{{4 << 20, 1 << 20}, {512 << 10, 256 << 10}}
-
-// memory is what a window on a file takes.
-func (w window) memory(size int64) int64 { return min(w.ahead+w.behind+2*blockSize, size+blockSize) }
-
 // A reader reads a file of the grid at any place, in streams that run ahead of who reads in order; who jumps starts another.
 type reader struct {
 	f    *FS
@@ -41,6 +24,7 @@ type reader struct {
 	window  window
 	give    func()              // gives the window's memory back; nil: there is none
 	blocks  map[int64][]byte    // what is there of each, from its beginning
+	spare   [][]byte            // blocks that were forgotten, for others; together with blocks never more than the window
 	last    int64               // where the reader is: behind the read that came farthest
 	active  map[*int64]struct{} // where each read is that has not ended; what it needs is not forgotten
 	low     int64               // what lies before it has been forgotten
@@ -87,6 +71,12 @@ func (r *reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// expect keeps what a read at off will need, until it has come.
+func (r *reader) expect(off int64) (came func()) {
+	r.begin(&off)
+	return func() { r.ended(&off) }
 }
 
 func (r *reader) begin(at *int64) {
@@ -154,7 +144,7 @@ func (r *reader) try(p []byte, at *int64) (n int, wait <-chan struct{}, err erro
 	case s != nil && s.done && s.err != nil && off >= s.pos && off < s.end:
 		r.run = nil // told once: the next read tries again
 		return 0, nil, s.err
-	case s != nil && !s.done && off >= s.pos && off-s.pos <= r.window.ahead: // it comes, now or with the stream that follows
+	case s != nil && !s.done && r.comes(off, s.pos): // now or with the stream that follows
 	case s != nil && !s.done && r.waiting > 0 || !r.start(off):
 		return 0, nil, nil
 	}
@@ -163,42 +153,11 @@ func (r *reader) try(p []byte, at *int64) (n int, wait <-chan struct{}, err erro
 	return 0, r.changed, nil
 }
 
-// advance notes where the reader is, and forgets what lies too far behind.
-func (r *reader) advance(to int64) {
-	r.last = max(r.last, to)
-	r.forget()
+// comes says whether a read at off waits for a stream that is at pos. Of those who have many requests under way it may be far ahead, also when the
+// window is a small one: those before it are served first, and let the stream come there.
+func (r *reader) comes(off, pos int64) bool {
+	return off >= pos && off-pos <= max(r.window.ahead, windows[0].ahead)
 }
-
-// forget forgets what lies too far behind all reads, and lets a stream go on that waits for them.
-func (r *reader) forget() {
-	floor := r.floor()
-	if low := (floor - r.window.behind) / blockSize * blockSize; low > r.low {
-		r.low = low
-		for k := range r.blocks {
-			if r.behind(k) {
-				delete(r.blocks, k)
-			}
-		}
-	}
-	if r.run != nil && r.run.full && r.run.pos-floor <= r.window.ahead {
-		r.run.full = false
-		r.tell()
-	}
-}
-
-// floor is where the hindmost read is, of those that what is remembered can serve.
-func (r *reader) floor() int64 {
-	low := r.last
-	for at := range r.active {
-		if *at >= r.low {
-			low = min(low, *at)
-		}
-	}
-	return low
-}
-
-// behind says whether a block lies too far behind.
-func (r *reader) behind(k int64) bool { return (k+1)*blockSize <= r.low }
 
 func (r *reader) tell() {
 	close(r.changed)
@@ -217,15 +176,17 @@ func (r *reader) start(off int64) bool {
 		from = 0 // of those who read from the beginning, with several reads at once, any may come first
 	}
 	low := from
-	if old != nil && old.done && old.err == nil && off >= old.end && off-old.end < r.window.ahead {
+	if old != nil && old.done && old.err == nil && r.comes(off, old.end) {
 		from, end = old.end, r.size
 		if int64(len(r.blocks[from/blockSize])) != from%blockSize {
 			from -= from % blockSize
-			delete(r.blocks, from/blockSize)
+			r.drop(from / blockSize)
 		}
 		low = min(r.low, from)
 	} else {
-		clear(r.blocks)
+		for k := range r.blocks {
+			r.drop(k)
+		}
 	}
 	r.stop()
 	s := &stream{r: r, pos: from, end: end}
@@ -294,7 +255,7 @@ func (s *stream) take(p []byte) int {
 		return len(p)
 	}
 	if b == nil {
-		b = make([]byte, 0, min(blockSize, s.r.size-k*blockSize))
+		b = s.r.block()
 	}
 	s.r.blocks[k] = append(b, p...)
 	return len(p)
@@ -310,30 +271,6 @@ func (s *stream) finish(err error) {
 	s.r.tell()
 }
 
-// direct reads without the window.
-func (r *reader) direct(ctx context.Context, p []byte, off int64) (int, error) {
-	w := &sliceWriter{p: p}
-	err := r.f.c.Grid.Read(ctx, r.file(), off, int64(len(p)), w)
-	if err == nil && w.n < len(p) {
-		err = io.ErrUnexpectedEOF
-	}
-	return w.n, err
-}
-
-type sliceWriter struct {
-	p []byte
-	n int
-}
-
-func (w *sliceWriter) Write(p []byte) (int, error) {
-	n := copy(w.p[w.n:], p)
-	w.n += n
-	if n < len(p) {
-		return n, io.ErrShortWrite
-	}
-	return n, nil
-}
-
 // rest gives the memory back when nobody has read for a while, or whatever when so it is said.
 func (r *reader) rest(whatever bool) {
 	r.mu.Lock()
@@ -343,6 +280,7 @@ func (r *reader) rest(whatever bool) {
 	}
 	r.stop()
 	clear(r.blocks)
+	r.spare = nil
 	r.give()
 	r.give = nil
 	r.tell()
@@ -356,38 +294,4 @@ func (r *reader) Close() {
 	r.rest(true)
 	r.f.readers.remove(r)
 	r.runs.Wait()
-}
-
-// readers are all that are open.
-type readers struct {
-	mu  sync.Mutex
-	all map[*reader]struct{}
-}
-
-func (rs *readers) add(r *reader) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	if rs.all == nil {
-		rs.all = make(map[*reader]struct{})
-	}
-	rs.all[r] = struct{}{}
-}
-
-func (rs *readers) remove(r *reader) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	delete(rs.all, r)
-}
-
-// wanted lets the idle ones rest.
-func (rs *readers) wanted() {
-	rs.mu.Lock()
-	all := make([]*reader, 0, len(rs.all))
-	for r := range rs.all {
-		all = append(all, r)
-	}
-	rs.mu.Unlock()
-	for _, r := range all {
-		r.rest(false)
-	}
 }

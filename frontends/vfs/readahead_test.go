@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,4 +155,93 @@ func TestReadingFailsAndGoesOn(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	g.Abandon() // does not hang, though the grid does
+}
+
+// Of many reads under way the first may come last. What it needs is kept for it, and the grid is not asked again.
+func TestExpectedReads(t *testing.T) {
+	const request, many = 255 << 10, 16
+	for _, memory := range []int64{64 << 20, 1 << 20} { // a large window, and one that is smaller than what is under way
+		t.Run(fmt.Sprint(memory), func(t *testing.T) {
+			d := sit(t, vfs.Config{Memory: reactor.NewBudget(memory)})
+			data := big(many*request, 9)
+			d.grid.Add(d.root, "f", d.grid.PutData(data), "")
+			var asked atomic.Int32
+			d.grid.Hook(func(_ context.Context, op string) error {
+				if op == "read" {
+					asked.Add(1)
+				}
+				return nil
+			})
+			f := d.open("/f", vfs.FlagRead)
+			defer f.Abandon()
+			read := func(k int, came func()) {
+				defer came()
+				got := make([]byte, request)
+				if _, err := f.ReadAt(t.Context(), got, int64(k*request)); err != nil || string(got) != data[k*request:(k+1)*request] {
+					t.Errorf("read %d: other bytes, %v", k, err)
+				}
+			}
+			for k := 0; k < many; k += 8 {
+				var others sync.WaitGroup
+				first := f.Expect(int64(k * request))
+				for n := 1; n < 8; n++ {
+					came := f.Expect(int64((k + n) * request))
+					others.Go(func() { read(k+n, came) })
+				}
+				if memory > 8*request {
+					others.Wait()
+				}
+				read(k, first)
+				others.Wait()
+			}
+			if n := asked.Load(); n != 2 { // a first look, and the rest
+				t.Errorf("the grid was asked %d times, want 2", n)
+			}
+		})
+	}
+}
+
+// A file is read piece by piece in streams, and rightly too when several goroutines do it, as a client makes them that asks for pieces in
+// advance.
+func TestPipelineIsAStream(t *testing.T) {
+	for _, workers := range []int{1, 8} {
+		t.Run(fmt.Sprint(workers), func(t *testing.T) { pipeline(t, workers) })
+	}
+}
+
+func pipeline(t *testing.T, workers int) {
+	const piece = 255 << 10
+	d := sit(t, vfs.Config{})
+	data := big(30_000_000, 1)
+	d.grid.Add(d.root, "f", d.grid.PutData(data), "")
+	var reads atomic.Int64
+	d.grid.Hook(func(_ context.Context, op string) error {
+		if op == "read" {
+			reads.Add(1)
+		}
+		return nil
+	})
+	f := d.open("/f", vfs.FlagRead)
+	defer f.Abandon()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for k := range workers {
+		all.Go(func() {
+			r := rand.New(rand.NewPCG(5, uint64(k)))
+			for off := next.Add(piece) - piece; off < int64(len(data)); off = next.Add(piece) - piece {
+				if r.IntN(4) == 0 {
+					time.Sleep(time.Duration(r.IntN(3)) * time.Millisecond)
+				}
+				b := make([]byte, piece)
+				n, err := f.ReadAt(t.Context(), b, off)
+				if want := data[off:min(off+piece, int64(len(data)))]; string(b[:n]) != want || err != nil && !errors.Is(err, io.EOF) {
+					t.Errorf("at %d: %d bytes, %v", off, n, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := reads.Load(); workers == 1 && n > 31 { // a stream is for a MiB at least; of several workers one may be better off without
+		t.Errorf("the grid was asked %d times", n)
+	}
 }

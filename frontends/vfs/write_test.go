@@ -280,3 +280,16 @@ func TestClosedFilesAreAlwaysSeen(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A file of which a write failed is not published, though it is closed: what was there stays.
+func TestFullDiskPublishesNothing(t *testing.T) {
+	d := sit(t, vfs.Config{Limit: 1000})
+	d.write("/f", "old")
+	d.settle()
+	f := d.open("/f", create)
+	d.put(f, strings.Repeat("x", 900), 0)
+	_, err := f.WriteAt(t.Context(), make([]byte, 900), 900)
+	d.fails(vfs.ErrNoSpace, err)
+	d.fails(vfs.ErrNoSpace, f.Close(t.Context()))
+	d.shows("/f", "old")
+}

@@ -2,13 +2,11 @@ package clients_test
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -289,97 +287,4 @@ func (h *house) vanished(t *testing.T) {
 			t.Errorf("%s is there", e.Name())
 		}
 	}
-}
-
-// guesses tries passwords at every door, each time for another account, from one address: it is soon locked out, the log says so without any
-// password, and the owner signs in from elsewhere all the while.
-func (h *house) guesses(t *testing.T, many int) {
-	if runtime.GOOS != "linux" {
-		t.Skip("takes several addresses of this machine")
-	}
-	for k, door := range []struct {
-		name string
-		try  func(from, pw string) error
-	}{
-		{"sftp", func(from, pw string) error {
-			_, leave, err := h.session(from, "sftp", pw)
-			if err == nil {
-				leave()
-			}
-			return err
-		}},
-		{"curl-ftps", func(from, pw string) error { return h.tryFTPS(from, "curl-ftps", pw) }},
-		{"curl-dav", func(from, pw string) error { return h.tryDAV(from, "curl-dav", pw) }},
-	} {
-		t.Run(door.name, func(t *testing.T) {
-			bad := fmt.Sprintf("127.0.2.%d", k+1)
-			for n := range many {
-				if door.try(bad, fmt.Sprint("guessed-", n)) == nil {
-					t.Fatal("a guess went through")
-				}
-			}
-			if door.try(bad, password) == nil {
-				t.Error("who guesses is not locked out")
-			}
-			if err := door.try(fmt.Sprintf("127.0.3.%d", k+1), password); err != nil {
-				t.Errorf("the owner is locked out elsewhere: %v", err)
-			}
-		})
-	}
-	log := h.log()
-	if n := strings.Count(log, "sign-in refused"); n < 3*many {
-		t.Errorf("the log has %d refusals, want %d", n, 3*many)
-	}
-	if strings.Contains(log, "guessed-") || strings.Contains(log, password) {
-		t.Error("the log has passwords")
-	}
-}
-
-// log is what the node has written.
-func (h *house) log() string { return h.grid.Client.Output() }
-
-func (h *house) tryFTPS(from, name, pw string) error {
-	conn, err := h.dial("FTPS", from)
-	if err != nil {
-		return err
-	}
-	c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
-	buf := make([]byte, 4096)
-	for _, line := range []string{"", "USER " + name, "PASS " + pw} {
-		if line != "" {
-			if _, err := io.WriteString(c, line+"\r\n"); err != nil {
-				return err
-			}
-		}
-		n, err := c.Read(buf)
-		if err != nil {
-			return err
-		}
-		if buf[0] > '3' {
-			return errors.New(string(buf[:n]))
-		}
-	}
-	return nil
-}
-
-func (h *house) tryDAV(from, name, pw string) error {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	tr := &http.Transport{DialContext: d.DialContext, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	defer tr.CloseIdleConnections()
-	req, err := http.NewRequest("OPTIONS", "https://"+h.tcp["WebDAV"]+"/", nil)
-	if err != nil {
-		return err
-	}
-	req.SetBasicAuth(name, pw)
-	resp, err := tr.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 300 {
-		return errors.New(resp.Status)
-	}
-	return nil
 }

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tahoe/frontends/doortest"
 )
 
 func TestCurl(t *testing.T) {
-	need(t, "curl")
+	doortest.Need(t, "curl")
 	w := open(t)
 	big := noise(5_000_000)
 	up := w.file("up", big)
@@ -73,7 +75,7 @@ func TestCurl(t *testing.T) {
 
 // TestCurlIsKilled says that an upload whose client died is not published.
 func TestCurlIsKilled(t *testing.T) {
-	need(t, "curl")
+	doortest.Need(t, "curl")
 	w := open(t)
 	for _, args := range [][]string{{"ftp://" + w.ftp + "/f"}, {"--ssl-reqd", "--cacert", w.cert, "ftp://" + w.ftp + "/f"}, {"http://" + w.dav + "/f"}} {
 		c := exec.CommandContext(t.Context(), "curl", append([]string{"-sS", "-T", "-", "-u", user + ":" + password}, args...)...)
@@ -100,7 +102,7 @@ func TestCurlIsKilled(t *testing.T) {
 // TestLongLFTP mirrors by each protocol; the programs of TestNode do the same with few files.
 func TestLongLFTP(t *testing.T) {
 	needLong(t)
-	need(t, "lftp")
+	doortest.Need(t, "lftp")
 	w := open(t)
 	all := w.sample("up", 40)
 	old := time.Date(2015, 5, 5, 5, 5, 5, 0, time.UTC)
@@ -214,7 +216,7 @@ f.quit()
 `
 
 func TestFtplib(t *testing.T) {
-	need(t, "python3")
+	doortest.Need(t, "python3:ftplib")
 	w := open(t)
 	script := w.file("script.py", ftplibScript)
 	host, port, err := net.SplitHostPort(w.ftp)
@@ -223,14 +225,14 @@ func TestFtplib(t *testing.T) {
 	}
 	for _, secure := range []string{"no", "yes"} {
 		t.Run("TLS "+secure, func(t *testing.T) {
-			w.must("", "python3", script, host, port, w.cert, secure)
+			w.must("", doortest.Python("ftplib"), script, host, port, w.cert, secure)
 			w.has(map[string]string{})
 		})
 	}
 }
 
 func TestNcftp(t *testing.T) {
-	need(t, "ncftpput")
+	doortest.Need(t, "ncftpput")
 	w := open(t)
 	all := w.sample("up", 20)
 	_, port, err := net.SplitHostPort(w.ftp)
@@ -253,7 +255,7 @@ func TestNcftp(t *testing.T) {
 }
 
 func TestTnftp(t *testing.T) {
-	need(t, "tnftp")
+	doortest.Need(t, "tnftp")
 	w := open(t)
 	w.file("local", "text")
 	host, port, _ := net.SplitHostPort(w.ftp)

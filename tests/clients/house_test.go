@@ -55,6 +55,12 @@ func (h *house) findDoors() {
 			h.tcp[name] = addr
 		}
 	}
+	h.configure()
+}
+
+// configure tells OpenSSH's programs where SFTP is.
+func (h *house) configure() {
+	h.T.Helper()
 	host, port, err := net.SplitHostPort(h.tcp["SFTP"])
 	if err != nil {
 		h.T.Fatalf("the node names no SFTP port: %s", h.grid.Client.Output())
@@ -125,10 +131,11 @@ func (h *house) onGrid(path string) string {
 // TestNode: everybody's programs find their files at every door of a node; so they do in a crowd, and after all that may happen to it.
 func TestNode(t *testing.T) {
 	for _, program := range []string{"ssh-keygen", "sftp"} {
-		need(t, program)
+		doortest.Need(t, program)
 	}
 	h := openHouse(t)
 	t.Run("programs", func(t *testing.T) { h.everyProgram(t, load{1_500_001, 8}) })
+	t.Run("cut", func(t *testing.T) { h.cut(t) })
 	t.Run("crowd", func(t *testing.T) {
 		h.crowd(t, 20, 3, 5000)
 		h.vanished(t)

@@ -32,10 +32,13 @@ func TestLongPrograms(t *testing.T) {
 	h.everyProgram(t, load{1 << 30, 1000})
 }
 
-// TestLongGuesses: passwords are guessed at each door.
+// TestLongGuesses: passwords are guessed at each door, 10,000 in all.
 func TestLongGuesses(t *testing.T) {
 	needLong(t)
-	openHouse(t).guesses(t, 12)
+	h := openHouse(t)
+	h.admit(h.programs(), nil)
+	h.guesses(t, 12)
+	h.siege(t, 10_000)
 }
 
 // TestLongCrowd: 200 sessions with ten transfers each, beside a client that opens 100,000 handles, and others of its kind.

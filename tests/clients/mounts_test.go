@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tahoe/frontends/doortest"
 )
 
 // A mount is a folder of this machine that is alice's tree.
@@ -65,7 +67,7 @@ func (h *house) mounts() []mount {
 func (m mount) use(t *testing.T, h *house) program {
 	t.Helper()
 	for _, n := range m.needs {
-		need(t, n)
+		doortest.Need(t, n)
 	}
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
 		t.Skipf("there is no FUSE here: %v", err)

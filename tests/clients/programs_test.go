@@ -6,7 +6,10 @@ import (
 	"net/url"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"tahoe/frontends/doortest"
 )
 
 // A program is one that people use. What it cannot do is nil. Its paths are absolute; local ones are of this machine. Each has an
@@ -210,24 +213,24 @@ func (h *house) rclonePrograms() []program {
 	return all
 }
 
-func (h *house) lftpProgram(name, addr, scheme string) program {
+func (h *house) lftpProgram(name, addr, scheme string, settings ...string) program {
 	return scripted{
 		put: "put $1 -o $2", get: "get $1 -o $2", reput: "put -c $1 -o $2", reget: "get -c $1 -o $2", rename: "mv $1 $2", mkdir: "mkdir $1", remove: "rm $1", list: "cls -1 $1",
 		tree: "mirror -R --parallel=4 $1 $2", quote: doubleQuoted,
 		run: func(pw, script string) (string, error) {
 			host, port, _ := net.SplitHostPort(addr)
 			open := fmt.Sprintf("set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 30; set ssl:ca-file %s; set ssl:check-hostname no; set ftp:ssl-force yes; "+
-				"set sftp:auto-confirm yes; set sftp:connect-program 'ssh -a -x -F %s -o UserKnownHostsFile=%s'; open -u %s,%s -p %s %s://%s; ", h.cert, "/dev/null",
-				filepath.Join(h.dir, "known"), name, singleQuoted(pw), port, scheme, host)
+				"set sftp:auto-confirm yes; set sftp:connect-program 'ssh -a -x -F %s -o UserKnownHostsFile=%s'; %s open -u %s,%s -p %s %s://%s; ", h.cert, "/dev/null",
+				filepath.Join(h.dir, "known"), strings.Join(settings, " "), name, singleQuoted(pw), port, scheme, host)
 			return h.run("", "lftp", "-c", open+script)
 		},
 	}.program(program{name: name, needs: []string{"lftp", "ssh"}, times: true})
 }
 
-func (h *house) curlProgram(name, base string) program {
+func (h *house) curlProgram(name, base string, options ...string) program {
 	at := func(p string) string { return base + (&url.URL{Path: p}).EscapedPath() }
 	do := func(pw string, args ...string) (string, error) {
-		return h.run("", "curl", append([]string{"-sS", "-f", "-R", "--ssl-reqd", "--insecure", "-u", name + ":" + pw}, args...)...)
+		return h.run("", "curl", slices.Concat([]string{"-sS", "-f", "-R", "--ssl-reqd", "--insecure", "-u", name + ":" + pw}, options, args)...)
 	}
 	scheme, _, _ := strings.Cut(base, "://")
 	p := program{
@@ -318,14 +321,11 @@ f.close()
 if library == "paramiko": t.close()
 `
 
+// pythonProgram is a library of Python's.
 func (h *house) pythonProgram(name string) program {
 	addr := map[string]string{"ftplib": h.tcp["FTP"], "paramiko": h.tcp["SFTP"]}[name]
 	host, port, _ := net.SplitHostPort(addr)
-	python := "python3"
-	if _, err := h.run("", python, "-c", "import "+name); err != nil {
-		python = "/usr/bin/python3" // Debian's, which has Debian's packages
-	}
-	script := h.file("with_"+name+".py", pythonScript)
+	script, python := h.file("with_"+name+".py", pythonScript), doortest.Python(name)
 	do := func(pw, what, a, b string) (string, error) {
 		return h.run("", python, script, name, host, port, name, pw, what, a, b)
 	}
@@ -335,12 +335,8 @@ func (h *house) pythonProgram(name string) program {
 	one := func(what string) func(a string) (string, error) {
 		return func(a string) (string, error) { return do(password, what, a, "") }
 	}
-	p := program{
-		name: name, put: two("put"), get: two("get"), resumePut: two("reput"), resumeGet: two("reget"), rename: two("rename"), mkdir: one("mkdir"), remove: one("remove"),
+	return program{
+		name: name, needs: []string{"python3:" + name}, put: two("put"), get: two("get"), resumePut: two("reput"), resumeGet: two("reget"), rename: two("rename"), mkdir: one("mkdir"), remove: one("remove"),
 		list: one("list"), tree: two("tree"), wrong: func() (string, error) { return do("wrong", "list", "/", "") },
 	}
-	if out, err := h.run("", python, "-c", "import "+name); err != nil {
-		p.needs = []string{"a Python with " + name + ": " + out}
-	}
-	return p
 }

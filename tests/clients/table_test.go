@@ -16,6 +16,8 @@ import (
 
 	pkgsftp "github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
+
+	"tahoe/frontends/doortest"
 )
 
 // A load is what every program moves.
@@ -39,7 +41,7 @@ func (h *house) everyProgram(t *testing.T, l load) {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
 				for _, n := range p.needs {
-					need(t, n)
+					doortest.Need(t, n)
 				}
 				table.use(t, p)
 			})
@@ -57,7 +59,7 @@ func (h *house) everyProgram(t *testing.T, l load) {
 	h.arrived()
 }
 
-// admit gives every program an account in alice's tree.
+// admit gives every program an account in alice's tree, unless it has one.
 func (h *house) admit(programs []program, mounts []mount) {
 	h.T.Helper()
 	file := filepath.Join(h.grid.ClientDir(), "private", "accounts")
@@ -73,7 +75,7 @@ func (h *house) admit(programs []program, mounts []mount) {
 	}
 	for _, name := range names {
 		for line := range strings.Lines(text) {
-			if rest, ok := strings.CutPrefix(line, user+" "); ok {
+			if rest, ok := strings.CutPrefix(line, user+" "); ok && !strings.Contains("\n"+text, "\n"+name+" ") {
 				all.WriteString(name + " " + rest)
 			}
 		}
@@ -370,7 +372,7 @@ func (b *table) differs(p program, at string) string {
 // useMount works in a mounted folder as people do.
 func (b *table) useMount(t *testing.T, p program, home, here string) {
 	for _, n := range []string{"git", "tar", "sh", "python3"} {
-		need(t, n)
+		doortest.Need(t, n)
 	}
 	to, local := filepath.Join(p.work, home, "work"), filepath.Join(here, "work")
 	if err := cmp.Or(os.Mkdir(to, 0o755), os.Mkdir(local, 0o755)); err != nil {

@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tahoe/frontends/doortest"
 )
 
 func TestCurlDAV(t *testing.T) {
-	need(t, "curl")
+	doortest.Need(t, "curl")
 	w := open(t)
 	big := noise(5_000_000)
 	up := w.file("up", big)
@@ -53,7 +55,7 @@ func TestCurlDAV(t *testing.T) {
 }
 
 func TestCadaver(t *testing.T) {
-	need(t, "cadaver")
+	doortest.Need(t, "cadaver")
 	w := open(t)
 	host, _, _ := net.SplitHostPort(w.dav)
 	w.save(filepath.Join(w.dir, ".netrc"), fmt.Appendf(nil, "machine %s login %s password %q\n", host, user, password))
@@ -69,7 +71,7 @@ func TestCadaver(t *testing.T) {
 // TestLitmus runs the test suite of the WebDAV project. Properties of other programs are refused, because there is no place to keep them,
 // and so are shared locks; what tests those is expected to fail.
 func TestLitmus(t *testing.T) {
-	need(t, "litmus")
+	doortest.Need(t, "litmus")
 	w := open(t)
 	refused := []string{"PROPPATCH on locked resouce", "lock_shared"}
 	for _, part := range []string{"basic", "copymove", "locks", "http"} {

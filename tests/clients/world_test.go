@@ -48,6 +48,7 @@ type world struct {
 	*doortest.World
 	dir       string // for files of this machine
 	patience  time.Duration
+	dies      func() bool // says when a program is killed; nil: it is not
 	cert      string
 	ftp, ftps string // addresses
 	dav, davs string
@@ -106,19 +107,19 @@ func (w *world) read(name string) string {
 	return string(b)
 }
 
-// need skips a test whose program is not installed.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("%s is not installed", program)
-	}
-}
-
 // run runs a program, which ends within two minutes, or as long as this world has patience.
 func (w *world) run(stdin, program string, args ...string) (string, error) {
 	w.T.Helper()
 	ctx, cancel := context.WithTimeout(w.T.Context(), cmp.Or(w.patience, 2*time.Minute))
 	defer cancel()
+	if w.dies != nil {
+		go func() {
+			for ctx.Err() == nil && !w.dies() {
+				time.Sleep(5 * time.Millisecond)
+			}
+			cancel()
+		}()
+	}
 	c := exec.CommandContext(ctx, program, args...)
 	c.Dir = w.dir
 	c.WaitDelay = 5 * time.Second

@@ -301,42 +301,14 @@ func TestKeptUnderAnotherSecret(t *testing.T) {
 // The process dies before each step of an operation in turn.
 func TestDiesAtEveryStep(t *testing.T) {
 	old, fresh := strings.Repeat("old", 50_000), strings.Repeat("fresh", 40_000)
-	run := func(t *testing.T, dir string, disk durable.FS) (keptOld, keptFresh, released bool) {
-		s, kept, _, err := staging.Open(dir, staging.Config{Secret: secret, Limit: 1 << 30, Disk: disk})
-		if err != nil {
-			return
-		}
-		defer func() {
-			for _, k := range kept {
-				_ = k.File.Close()
-			}
-		}()
-		keep := func(text string) (*staging.File, bool) {
-			f, err := s.New()
-			if err != nil {
-				return nil, false
-			}
-			t.Cleanup(func() { _ = f.Close() })
-			_, err = f.WriteAt([]byte(text), 0)
-			return f, err == nil && f.Keep([]byte("note of "+text[:3])) == nil
-		}
-		a, ok := keep(old)
-		if keptOld = ok; !ok {
-			return
-		}
-		if _, keptFresh = keep(fresh); !keptFresh {
-			return
-		}
-		return true, true, a.Release() == nil
-	}
 	count := durabletest.Count()
-	run(t, t.TempDir(), durable.FS{Step: count.Step})
+	replaceKept(t, t.TempDir(), durable.FS{Step: count.Step}, old, fresh)
 	if len(count.Steps()) < 15 {
 		t.Fatalf("got %d steps: %q", len(count.Steps()), count.Steps())
 	}
 	for n := 1; n <= len(count.Steps()); n++ {
 		dir, crash := t.TempDir(), durabletest.At(n)
-		keptOld, keptFresh, released := run(t, dir, durable.FS{Step: crash.Step})
+		keptOld, keptFresh, released := replaceKept(t, dir, durable.FS{Step: crash.Step}, old, fresh)
 		_, kept := open(t, dir, staging.Config{})
 		found := make(map[string]bool)
 		for _, k := range kept {
@@ -360,6 +332,36 @@ func TestDiesAtEveryStep(t *testing.T) {
 			t.Errorf("died at %q: %v", crash.Last(), err)
 		}
 	}
+}
+
+// replaceKept keeps a file, and another, and releases the first. It says how far it came.
+func replaceKept(t *testing.T, dir string, disk durable.FS, old, fresh string) (keptOld, keptFresh, released bool) {
+	s, kept, _, err := staging.Open(dir, staging.Config{Secret: secret, Limit: 1 << 30, Disk: disk})
+	if err != nil {
+		return
+	}
+	defer func() {
+		for _, k := range kept {
+			_ = k.File.Close()
+		}
+	}()
+	keep := func(text string) (*staging.File, bool) {
+		f, err := s.New()
+		if err != nil {
+			return nil, false
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		_, err = f.WriteAt([]byte(text), 0)
+		return f, err == nil && f.Keep([]byte("note of "+text[:3])) == nil
+	}
+	a, ok := keep(old)
+	if keptOld = ok; !ok {
+		return
+	}
+	if _, keptFresh = keep(fresh); !keptFresh {
+		return
+	}
+	return true, true, a.Release() == nil
 }
 
 func FuzzParseRecord(f *testing.F) {
