@@ -2,13 +2,7 @@ package introducer_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"math/big"
 	"net"
 	"slices"
 	"strings"
@@ -22,16 +16,11 @@ import (
 
 func newTub(t *testing.T) *foolscap.Tub {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, err := foolscap.Stranger()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return foolscap.NewTub(tls.Certificate{Certificate: [][]byte{cert}, PrivateKey: key}, foolscap.Config{})
+	return foolscap.NewTub(cert, foolscap.Config{})
 }
 
 // runTub runs a Tub that connects to others.

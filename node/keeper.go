@@ -152,7 +152,7 @@ func (n *Node) accountFiles() []string {
 	d := n.settings.Doors
 	var out []string
 	seen := map[string]bool{"": true}
-	for _, path := range []string{d.SFTP.Accounts.File, d.FTP.Accounts.File, d.WebDAV.Accounts.File} {
+	for _, path := range []string{d.SFTP.Accounts.File, d.FTP.Accounts.File, d.WebDAV.Accounts.File, d.Login.Accounts.File} {
 		if !seen[path] && exists(path) {
 			out = append(out, path)
 		}

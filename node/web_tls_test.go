@@ -1,15 +1,10 @@
 package node_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -17,34 +12,29 @@ import (
 	"testing"
 	"time"
 
+	"tahoe/internal/selfsigned"
 	"tahoe/node"
 )
 
 // certify writes a key and a certificate for this machine into a node directory, and returns who trusts it.
 func certify(t *testing.T, dir string) *x509.CertPool {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "web port"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+	made, err := selfsigned.New(x509.Certificate{
+		Subject: pkix.Name{CommonName: "web port"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	cert, key, err := selfsigned.PEM(made)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "web.key"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
-	write(t, filepath.Join(dir, "web.crt"), string(text))
+	write(t, filepath.Join(dir, "web.key"), string(key))
+	write(t, filepath.Join(dir, "web.crt"), string(cert))
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(text)
+	pool.AddCert(made.Leaf)
 	return pool
 }
 

@@ -63,8 +63,6 @@ func TestHealth(t *testing.T) {
 		{"cut off", []string{"deep-check"}, giveJSON(unit, true, true), codeFailure, "", "last line is missing"},
 		{"failing", []string{"deep-check"}, giveJSON(unit+"ERROR: NoSharesError(x)\n", true, true), codeNoShares, "", "NoSharesError(x)"},
 		{"manifest cut off", []string{"manifest"}, giveJSON(unit, true, true), codeFailure, " a\n", "last line is missing"},
-		{"not yet", []string{"check"}, giveError(501, wapi.KindNotYet), codeFailure, "", "what went wrong (status 501)"},
-		{"not yet, JSON", []string{"deep-check", "--json"}, giveError(501, wapi.KindNotYet), codeFailure, "", `"status":501,"kind":"not-supported-yet"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

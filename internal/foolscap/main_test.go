@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tahoe/internal/foolscap"
+	"tahoe/internal/selfsigned"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,17 +34,15 @@ var makeKey = sync.OnceValue(func() *rsa.PrivateKey {
 // apart.
 func certificate(t testing.TB, number int64) tls.Certificate {
 	t.Helper()
-	name := pkix.Name{CommonName: "newpb_thingy"}
-	template := x509.Certificate{
+	name := pkix.Name{CommonName: foolscap.CertificateName}
+	c, err := selfsigned.Sign(x509.Certificate{
 		SerialNumber: big.NewInt(number), Subject: name, Issuer: name, SignatureAlgorithm: x509.SHA256WithRSA,
 		NotBefore: time.Unix(1e9, 0), NotAfter: time.Unix(4e9, 0),
-	}
-	key := makeKey()
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	}, makeKey())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return c
 }
 
 // A node is a Tub that runs and listens on loopback, until the test ends.

@@ -163,7 +163,7 @@ func (st *Status) files(now time.Time) string {
 	bad := st.Bad()
 	switch {
 	case st.Files == 0 && len(st.Watched) == 0:
-		return "Nothing is kept alive: say what to watch with tahoe keeper add."
+		return "Nothing is kept alive: nothing that tahoe keeper list shows is there yet; tahoe keeper add adds to it."
 	case st.Files == 0:
 		return "The keeper looks for the files that it is to keep alive."
 	case st.By[Lost] > 0:

@@ -1,7 +1,6 @@
 package basedir
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -14,12 +13,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"tahoe/internal/base32"
+	"tahoe/internal/foolscap"
+	"tahoe/internal/selfsigned"
 )
 
 // An Identity is who a node is to others.
@@ -116,26 +117,15 @@ func newCertificate(now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := pkix.Name{CommonName: "newpb_thingy"} // what all nodes are called, so that none stands out
-	template := x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: name, Issuer: name, SignatureAlgorithm: x509.SHA256WithRSA,
-		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.AddDate(100, 0, 0),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	name := pkix.Name{CommonName: foolscap.CertificateName}
+	made, err := selfsigned.Sign(x509.Certificate{
+		Subject: name, Issuer: name, SignatureAlgorithm: x509.SHA256WithRSA, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.AddDate(100, 0, 0),
+	}, key)
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	for _, block := range []pem.Block{{Type: "CERTIFICATE", Bytes: cert}, {Type: "PRIVATE KEY", Bytes: der}} {
-		if err := pem.Encode(&b, &block); err != nil {
-			return nil, err
-		}
-	}
-	return b.Bytes(), nil
+	cert, secret, err := selfsigned.PEM(made)
+	return slices.Concat(cert, secret), err
 }
 
 func parseCertificate(text []byte) (tls.Certificate, error) {

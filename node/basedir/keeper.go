@@ -46,8 +46,8 @@ func (l KeeperLine) text() string {
 	return l.String()
 }
 
-// NewKeeperFile is the file of a new node: its aliases are kept alive.
-const NewKeeperFile = "# What this node keeps alive: see tahoe keeper --help.\n" + KeepAliases + "\n"
+// NewKeeperFile is the file of a new node: what its aliases and its accounts reach is kept alive.
+const NewKeeperFile = "# What this node keeps alive: see tahoe keeper --help.\n" + KeepAliases + "\n" + KeepAccounts + "\n"
 
 // ReadKeeper reads the file. One that is not there is an empty list.
 func (d Dir) ReadKeeper() (*KeeperList, error) {

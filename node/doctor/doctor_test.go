@@ -2,14 +2,9 @@ package doctor_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -21,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tahoe/internal/selfsigned"
 	"tahoe/node"
 	"tahoe/node/basedir"
 	"tahoe/node/doctor"
@@ -176,21 +172,16 @@ func TestWebCertificate(t *testing.T) {
 // certificate writes one for the web port that ends then.
 func certificate(t *testing.T, dir string, ends time.Time) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	made, err := selfsigned.New(x509.Certificate{Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: ends})
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: ends}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	cert, key, err := selfsigned.PEM(made)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{"web.crt": {Type: "CERTIFICATE", Bytes: der}, "web.key": {Type: "PRIVATE KEY", Bytes: b}} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+	for name, b := range map[string][]byte{"web.crt": cert, "web.key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,20 +2,12 @@ package doctor
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"tahoe/internal/foolscap"
 	"tahoe/introducer"
@@ -89,7 +81,7 @@ func (x *examination) alone() {
 
 // meet connects with everybody, and waits until each has answered or failed, as long as patience lasts.
 func (x *examination) meet(ctx context.Context, introducers []introducer.Introducer, static []grid.Announcement) (*meeting, error) {
-	cert, err := strangerCertificate()
+	cert, err := foolscap.Stranger()
 	if err != nil {
 		return nil, err
 	}
@@ -159,21 +151,11 @@ func (m *meeting) connect(introducers []introducer.Introducer) func(context.Cont
 		l, err := dial(ctx, furl)
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.failed[names[furl]] = err
+		if err == nil || ctx.Err() == nil { // what the end of the meeting broke off says nothing
+			m.failed[names[furl]] = err
+		}
 		return l, err
 	}
-}
-
-// strangerCertificate is one that nobody has seen.
-func strangerCertificate() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	name := pkix.Name{CommonName: "newpb_thingy"}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: name, Issuer: name, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(4e9, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 func (m *meeting) note(all ...grid.Announcement) {

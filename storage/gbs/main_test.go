@@ -2,13 +2,9 @@ package gbs_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"math/big"
 	"net"
 	"net/http"
 	"testing"
@@ -17,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tahoe/internal/nurl"
+	"tahoe/internal/selfsigned"
 	"tahoe/storage"
 	"tahoe/storage/gbs"
 )
@@ -37,20 +34,11 @@ func swissnum(t testing.TB) nurl.Swissnum {
 // certificate makes a key and a certificate as wrong as a pinned one may be: expired, and for nobody.
 func certificate(t testing.TB) (tls.Certificate, nurl.SPKI) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c, err := selfsigned.New(x509.Certificate{Subject: pkix.Name{CommonName: "nobody"}, NotAfter: time.Unix(1e9, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "nobody"}, NotAfter: time.Unix(1e9, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nurl.HashSPKI(cert)
+	return c, nurl.HashSPKI(c.Leaf)
 }
 
 // A node is a server that runs on loopback.

@@ -13,7 +13,6 @@ const KindHeader = "Tahoe-Error"
 const (
 	KindNotEnoughServers = "not-enough-servers"
 	KindNotEnoughShares  = "not-enough-shares"
-	KindNotYet           = "not-supported-yet"
 	KindNoSpace          = "no-space"
 	KindStopping         = "stopping"
 	KindUncoordinated    = "uncoordinated-write" // somebody else wrote at the same time
