@@ -49,9 +49,9 @@ func TestHome(t *testing.T) {
 	homeLooksRight(d)
 	nodesLookRight(d)
 	homeByMouse(d)
+	homeWithoutScripts(d)
 	homeByKeys(d)
 	homeUploadGoesOn(d)
-	homeWithoutScripts(d)
 }
 
 func homeLooksRight(d *desk) {
