@@ -46,10 +46,8 @@ func (n *UnknownNode) Child() Child { return n.child }
 // Open makes a Node of a capability to read or write, or of an unknown one: what only verifies is ErrWrongKind. What the
 // client's Access forbids is a *ProhibitedError. Open asks no server.
 func (c *Client) Open(k caps.Cap) (Node, error) {
-	if index, ok := caps.IndexOf(k); ok {
-		if err := c.c.Access(index); err != nil {
-			return nil, err
-		}
+	if err := c.MayOpen(k); err != nil {
+		return nil, err
 	}
 	switch k := k.(type) {
 	case caps.CHK, caps.Literal:
@@ -64,6 +62,14 @@ func (c *Client) Open(k caps.Cap) (Node, error) {
 		return nil, fmt.Errorf("there is no capability to open: %w", ErrWrongKind)
 	}
 	return nil, fmt.Errorf("%s allows to verify, and not to read: %w", caps.Abbrev(k), ErrWrongKind)
+}
+
+// MayOpen says why the client's Access forbids to open what k names, with a *ProhibitedError, and takes no memory.
+func (c *Client) MayOpen(k caps.Cap) error {
+	if index, ok := caps.IndexOf(k); ok {
+		return c.c.Access(index)
+	}
+	return nil
 }
 
 // OpenChild makes a Node of a child, of the capability of it that allows most. A child without one that can be opened is

@@ -3,9 +3,12 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"tahoe/caps"
@@ -112,5 +115,30 @@ func BenchmarkWire(b *testing.B) {
 		if err := stop(); err != nil {
 			b.Error(err)
 		}
+	}
+}
+
+// BenchmarkLongListing opens directories of 10,000 entries, as a page and as JSON.
+func BenchmarkLongListing(b *testing.B) {
+	w := newWorld(b)
+	children := map[string]any{}
+	for i := range 10_000 {
+		c := testCap(b, int64(1000+i))
+		children[fmt.Sprintf("a file of some length %d.txt", i)] = []any{"filenode", map[string]string{"ro_uri": c.Encode()}}
+	}
+	body, err := json.Marshal(children)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := "/uri/" + url.PathEscape(readAll(b, w.do(b, "POST", "/uri?t=mkdir-with-children", bytes.NewReader(body))))
+	for name, target := range map[string]string{"page": dir + "/", "json": dir + "?t=json"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if n := len(readAll(b, w.do(b, "GET", target, nil))); n < 1_000_000 {
+					b.Fatalf("got %d bytes", n)
+				}
+			}
+		})
 	}
 }

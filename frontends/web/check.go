@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
@@ -39,7 +40,7 @@ func (s *Server) checkCap(p *post) (caps.Cap, error) {
 }
 
 // postCheck answers t=check.
-func (s *Server) postCheck(p *post, target string) error {
+func (s *Server) postCheck(p *post) error {
 	repair, o, err := p.checkOptions()
 	if err != nil {
 		return err
@@ -52,17 +53,12 @@ func (s *Server) postCheck(p *post, target string) error {
 	if err != nil {
 		return err
 	}
-	x := lafs.Checked{}
-	if repair {
-		x.Repair, err = s.store.Repair(p.r.Context(), k, o)
-	} else {
-		x.Check, err = s.store.Check(p.r.Context(), k, o)
-	}
+	x, err := s.check(p.r.Context(), k, repair, o)
 	if err != nil {
 		return err
 	}
-	if target != "" {
-		return redirect(p.w, p.r, target)
+	if p.target != "" {
+		return redirect(p.w, p.r, p.target)
 	}
 	if asJSON {
 		return s.writeChecked(p.w, p.r, x, repair, true)
@@ -70,6 +66,21 @@ func (s *Server) postCheck(p *post, target string) error {
 	d := checkPage(x, repair)
 	d.Again, d.Verify = !d.Literal, o.Verify
 	return s.servePage(p.w, p.r, "check.html", d)
+}
+
+// check checks, or repairs. What has shares is told of in the history.
+func (s *Server) check(ctx context.Context, k caps.Cap, repair bool, o lafs.CheckOptions) (x lafs.Checked, err error) {
+	if _, ok := caps.VerifyOnly(k); ok {
+		t := s.history.check(k, repair, o)
+		defer func() { t.concluded(x, err) }()
+		ctx, o.Meter = t.watch(ctx), health.NewMeter(t.checked)
+	}
+	if repair {
+		x.Repair, err = s.store.Repair(ctx, k, o)
+	} else {
+		x.Check, err = s.store.Check(ctx, k, o)
+	}
+	return x, err
 }
 
 // wantsJSON says whether output= asks for JSON rather than a page.

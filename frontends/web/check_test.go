@@ -133,7 +133,7 @@ func TestCheckAndRepair(t *testing.T) {
 			if r.Results.Healthy || *r.Results.SharesGood != 8 || len(r.Results.ListCorruptShares) != 1 || r.Results.ListCorruptShares[0] != want {
 				t.Errorf("got %+v", r)
 			}
-			if page := w.post(t, c.target+"?t=check&verify=true", 200); !strings.Contains(page, "Not healthy") || !strings.Contains(page, "Corrupt shares") || strings.Contains(page, "<script") {
+			if page := w.post(t, c.target+"?t=check&verify=true", 200); !strings.Contains(page, "Not healthy") || !strings.Contains(page, "Corrupt shares") || strings.Contains(page, "<script>") {
 				t.Errorf("got %s", page)
 			}
 			rep := postInto[wapi.RepairResult](t, w, c.target+"?t=check&output=json&verify=true&repair=true")

@@ -20,12 +20,14 @@ import (
 // kept is how many transfers of a type are remembered when they are over.
 var kept = map[string]int{
 	wapi.OperationUpload: 10, wapi.OperationDownload: 10, wapi.OperationMapupdate: 20, wapi.OperationPublish: 20, wapi.OperationRetrieve: 40,
+	wapi.OperationCheck: 10, wapi.OperationVerify: 10, wapi.OperationRepair: 10,
 }
 
 // addressWords are how the addresses of pages about transfers begin.
 var addressWords = map[string]string{
 	wapi.OperationUpload: "up", wapi.OperationDownload: "down", wapi.OperationMapupdate: "mapupdate",
 	wapi.OperationPublish: "publish", wapi.OperationRetrieve: "retrieve",
+	wapi.OperationCheck: "check", wapi.OperationVerify: "verify", wapi.OperationRepair: "repair",
 }
 
 // counted says under which names the transfers of a type, and their bytes, are counted.
@@ -57,7 +59,7 @@ func newHistory(clock reactor.Clock) *history {
 	return h
 }
 
-// A transfer is one file or directory on its way to the grid or from there. Its fields are guarded by the history.
+// A transfer is one file or directory on its way to the grid or from there, or one that is checked. Its fields are guarded by the history.
 type transfer struct {
 	h       *history
 	started time.Time
@@ -212,7 +214,20 @@ func (h *history) status() wapi.Status {
 	for _, list := range h.recent {
 		recent = append(recent, list...)
 	}
-	return wapi.Status{Active: youngestFirst(slices.Collect(maps.Keys(h.active))), Recent: youngestFirst(recent)}
+	st, checks := wapi.Status{}, wapi.Checks{}
+	st.Active, checks.Active = apart(slices.Collect(maps.Keys(h.active)))
+	st.Recent, checks.Recent = apart(recent)
+	if len(checks.Active)+len(checks.Recent) > 0 {
+		st.Checks = &checks
+	}
+	return st
+}
+
+// apart has checks by themselves.
+func apart(all []*transfer) (transfers, checks []wapi.Operation) {
+	isCheck := func(t *transfer) bool { return t.op.CheckFigures != nil }
+	return youngestFirst(slices.DeleteFunc(slices.Clone(all), isCheck)),
+		youngestFirst(slices.DeleteFunc(all, func(t *transfer) bool { return !isCheck(t) }))
 }
 
 func youngestFirst(list []*transfer) []wapi.Operation {

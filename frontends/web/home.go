@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -67,14 +68,44 @@ type visit struct {
 }
 
 func (h *home) enter(_ context.Context, a auth.Account) (*visit, func(), error) {
+	v := h.visit(a)
+	return v, v.view.Close, nil
+}
+
+// visit begins one, whose view the caller closes.
+func (h *home) visit(a auth.Account) *visit {
 	inside := a
 	inside.NoPaths = true
-	v := &visit{account: a, view: h.c.FS.View(inside)}
-	return v, v.view.Close, nil
+	return &visit{account: a, view: h.c.FS.View(inside)}
 }
 
 // serveAccounts answers what is for people with an account.
 func (s *Server) serveAccounts(w *recorder, r *http.Request, rt route) error {
+	if err := s.openHome(w, r); err != nil {
+		return err
+	}
+	switch rt.kind {
+	case kindLogin:
+		return s.serveLogin(w, r)
+	case kindLogout:
+		return s.serveLogout(w, r)
+	}
+	v, leave, err := s.signedIn(w, r)
+	if errors.Is(err, errNotSignedIn) {
+		return signInFirst(w, r, rt)
+	}
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if rt.kind == kindAccount {
+		return s.serveAccount(w, r, v)
+	}
+	return ofHome(s.serveHome(w, r, rt, v))
+}
+
+// openHome begins every answer to somebody with an account, and refuses those who may not have one here.
+func (s *Server) openHome(w *recorder, r *http.Request) error {
 	if s.home == nil {
 		return problem{status: http.StatusNotFound, text: "nobody can sign in at this node: its operator has not switched that on, by enabled in section [login] of tahoe.cfg"}
 	}
@@ -84,27 +115,25 @@ func (s *Server) serveAccounts(w *recorder, r *http.Request, rt route) error {
 		return problem{status: http.StatusForbidden, text: "signing in is possible only by an address that begins with https, or from the machine that the node runs on: " +
 			"a password would be readable on its way. The node's operator can give it a certificate (web.port in [node]), or allow it all the same (plain in [login])"}
 	}
-	switch rt.kind {
-	case kindLogin:
-		return s.serveLogin(w, r)
-	case kindLogout:
-		return s.serveLogout(w, r)
-	}
+	return nil
+}
+
+// errNotSignedIn is for programs; people are sent to the page for it.
+var errNotSignedIn = problem{status: http.StatusUnauthorized, text: "you are not signed in, or not any more: sign in at /login"}
+
+// signedIn finds who sends a request. The caller calls leave at its end.
+func (s *Server) signedIn(w *recorder, r *http.Request) (v *visit, leave func(), err error) {
 	in := s.home.session(r)
 	if in == nil {
-		return signInFirst(w, r, rt)
+		return nil, nil, errNotSignedIn
 	}
-	defer s.home.sessions.Leave(in)
-	leave, ok := s.home.requests.Enter(in.Account.Name)
+	out, ok := s.home.requests.Enter(in.Account.Name)
 	if !ok {
+		s.home.sessions.Leave(in)
 		w.Header().Set("Retry-After", "10")
-		return problem{status: http.StatusServiceUnavailable, text: "too many requests of this account are served at once; try again in some seconds"}
+		return nil, nil, problem{status: http.StatusServiceUnavailable, text: "too many requests of this account are served at once; try again in some seconds"}
 	}
-	defer leave()
-	if rt.kind == kindAccount {
-		return s.serveAccount(w, r, in.Avatar)
-	}
-	return ofHome(s.serveHome(w, r, rt, in.Avatar))
+	return in.Avatar, func() { out(); s.home.sessions.Leave(in) }, nil
 }
 
 func (h *home) mayAsk(r *http.Request) bool {
@@ -130,7 +159,7 @@ func remoteOf(r *http.Request) netip.Addr {
 func signInFirst(w *recorder, r *http.Request, rt route) error {
 	isPage := r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
 	if !isPage {
-		return problem{status: http.StatusUnauthorized, text: "you are not signed in, or not any more: sign in at /login"}
+		return errNotSignedIn
 	}
 	return redirect(w, r, "/login?next="+escapeCap(addressAfter(rt)))
 }

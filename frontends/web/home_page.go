@@ -52,6 +52,9 @@ func (s *Server) serveHomePage(w *recorder, r *http.Request, rt route, v *visit,
 		scripted: newScripted(), Title: homeTitle(rt.names), Kind: homeWord(i), Writeable: canWrite(i), Crumbs: crumbsOf(rt.names, homeAddress),
 		Count: countText(len(rows)), Rows: len(rows), Home: visitor, NoShare: !v.mayShare(),
 	}
+	if data.Writeable && s.c.Uploads != nil {
+		data.Place = homePlace(v.name(), rt.names)
+	}
 	if data.Writeable {
 		data.Removed = v.removedFrom(homePath(rt.names))
 	}

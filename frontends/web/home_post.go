@@ -16,28 +16,12 @@ import (
 
 // homePost changes what is in a directory of an account. The words are those of the web API; a directory is named by its path.
 func (s *Server) homePost(w *recorder, r *http.Request, rt route, v *visit) error {
-	f, err := s.readForm(w, r)
-	if err != nil {
-		return err
-	}
-	defer f.close()
-	p := &post{w: w, r: r, rt: rt, args: f.args(r), form: f}
-	target, err := s.whenDone(r, p.args)
-	if err != nil {
-		return err
-	}
-	if p.operation() == "share" {
-		return s.postShare(p, v)
-	}
-	answer, err := v.post(p)
-	if err != nil {
-		return err
-	}
-	if target != "" {
-		return redirect(w, r, target)
-	}
-	writeText(w, r, answer)
-	return nil
+	return s.servePosted(w, r, rt, func(p *post) error {
+		if p.operation() == "share" {
+			return s.postShare(p, v)
+		}
+		return p.done(v.post(p))
+	})
 }
 
 // post does what a request asks for, and returns what there is to answer.

@@ -10,9 +10,11 @@ import (
 
 // checkData is the page about one file or directory.
 type checkData struct {
+	scripted
 	Title   string
 	State   string // a word for the style: good, warn or bad
 	Literal bool
+	Index   string   // of the shares
 	Again   bool     // the page can be asked for once more
 	Verify  bool     // every byte was read
 	Repair  string   // what became of it
@@ -39,9 +41,9 @@ func checkPage(x lafs.Checked, repair bool) checkData {
 		r = x.Repair.After
 	}
 	if r == nil {
-		return checkData{Title: "Healthy", State: "good", Literal: true}
+		return checkData{scripted: newScripted(), Title: "Healthy", State: "good", Literal: true}
 	}
-	d := checkData{Title: "Healthy", State: "good"}
+	d := checkData{scripted: newScripted(), Title: "Healthy", State: "good", Index: r.Index.String()}
 	switch {
 	case !r.Recoverable:
 		d.Title, d.State = "Cannot be read", "bad"

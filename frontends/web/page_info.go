@@ -29,6 +29,7 @@ type infoData struct {
 	Overwrite bool
 	Grid      bool   // its shares can be looked for
 	Repair    bool   // and those that are lost be made again
+	Index     string // of its shares
 	Handle    string // of an operation that the page may start
 }
 
@@ -93,7 +94,7 @@ func (d *infoData) addLinks(r *http.Request, c lafs.Child, name string) {
 	}
 	if v, ok := c.Verify(); ok {
 		d.Caps = append(d.Caps, capRow{ID: "verify", Label: "To check it, without reading it", Text: v.Encode()})
-		d.Grid, d.Repair = true, c.Repair() != nil
+		d.Grid, d.Repair, d.Index = true, c.Repair() != nil, v.Index().String()
 	}
 	d.Overwrite = c.Kind() == lafs.KindFile && c.Mutable() && c.Write != nil
 }

@@ -107,19 +107,10 @@ func (s *Server) entryRowOf(e lafs.Entry) entryRow {
 		}
 		row.Open = fileAddress(strongest(e.Child), e.Name)
 	}
-	if refused, ok := errors.AsType[*lafs.ProhibitedError](s.mayOpen(e.Child)); ok {
+	if refused, ok := errors.AsType[*lafs.ProhibitedError](s.store.MayOpen(e.Cap())); ok {
 		row.Refused, row.Open = refused.Reason, ""
 	}
 	return row
-}
-
-// mayOpen says whether the operator lets something be opened. It asks no server.
-func (s *Server) mayOpen(c lafs.Child) error {
-	if c.Cap() == nil {
-		return nil
-	}
-	_, err := s.store.OpenChild(c)
-	return err
 }
 
 // isStep says whether browsers take a name for a step within a path, however it is escaped.

@@ -16,6 +16,8 @@ type statusData struct {
 	scripted
 	Title          string
 	Active, Recent []transferRow
+	Checks         []transferRow // under way
+	Checked        []transferRow
 	Uploads        []uploadRow
 }
 
@@ -55,23 +57,30 @@ var transferWords = map[string]string{
 	wapi.OperationDownload: "Download",
 	wapi.OperationPublish:  "Write of a mutable file",
 	wapi.OperationRetrieve: "Read of a mutable file",
+	wapi.OperationCheck:    "Check",
+	wapi.OperationVerify:   "Check of every byte",
+	wapi.OperationRepair:   "Repair",
 
 	wapi.OperationMapupdate: "Search for versions of a mutable file",
 }
 
 func (s *Server) serveStatusPage(w *recorder, r *http.Request) error {
 	st := s.history.status()
-	d := statusData{scripted: newScripted(), Title: "Uploads and downloads"}
-	for _, op := range st.Active {
-		d.Active = append(d.Active, transferRowOf(op))
-	}
-	for _, op := range st.Recent {
-		d.Recent = append(d.Recent, transferRowOf(op))
+	d := statusData{scripted: newScripted(), Title: "Uploads, downloads and checks", Active: transferRows(st.Active), Recent: transferRows(st.Recent)}
+	if c := st.Checks; c != nil {
+		d.Checks, d.Checked = transferRows(c.Active), transferRows(c.Recent)
 	}
 	for _, u := range s.uploadsUnderWay() {
 		d.Uploads = append(d.Uploads, uploadRowOf(u, s.c.Clock.Now()))
 	}
 	return s.servePage(w, r, "status.html", d)
+}
+
+func transferRows(ops []wapi.Operation) (rows []transferRow) {
+	for _, op := range ops {
+		rows = append(rows, transferRowOf(op))
+	}
+	return rows
 }
 
 func transferRowOf(op wapi.Operation) transferRow {
@@ -84,6 +93,9 @@ func transferRowOf(op wapi.Operation) transferRow {
 	}
 	if part := cmp.Or(op.Progress, op.ProgressPush); part != nil {
 		row.Part = fmt.Sprintf("%.3f", *part)
+	}
+	if f := op.CheckFigures; f != nil && f.Summary != "" {
+		row.Status = f.Summary
 	}
 	row.Bad = strings.HasPrefix(op.Status, "Failed")
 	return row

@@ -6,9 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tahoe/frontends/web/wapi"
 )
 
 type transferData struct {
+	scripted
 	Title   string
 	ID      string
 	Status  string
@@ -30,7 +33,7 @@ type pieceRow struct{ Name, Range, Began, Fetched, Decoded, State string }
 
 func transferPage(st transferState, l *timeline, now time.Time) transferData {
 	row := transferRowOf(st.op)
-	d := transferData{Title: row.Kind, ID: st.op.ID, Status: row.Status, Bad: row.Bad, Missed: l.missed, Chart: chartOf(l, now), Refresh: st.ended.IsZero()}
+	d := transferData{scripted: newScripted(), Title: row.Kind, ID: st.op.ID, Status: row.Status, Bad: row.Bad, Missed: l.missed, Chart: chartOf(l, now), Refresh: st.ended.IsZero()}
 	if d.Refresh {
 		d.Part = row.Part
 	}
@@ -54,11 +57,29 @@ func transferFacts(st transferState, row transferRow, now time.Time) []fact {
 		took = st.ended.Sub(st.started)
 		facts = append(facts, fact{"Took", brief(took)})
 	}
+	if f := st.op.CheckFigures; f != nil {
+		facts = append(facts, figureFacts(f)...)
+	}
 	if st.op.Mode != "" {
 		facts = append(facts, fact{"Mode", modeText(st.op.Mode)})
 	}
 	if st.bytes > 0 && took > 0 {
 		facts = append(facts, fact{"Rate", sizeText(uint64(float64(st.bytes)/took.Seconds())) + "/s"})
+	}
+	return facts
+}
+
+// figureFacts say how far a check is.
+func figureFacts(f *wapi.CheckFigures) []fact {
+	facts := []fact{
+		{"Servers that have answered", fmt.Sprintf("%d of %d", f.ServersAnswered, f.ServersAsked)},
+		{"Shares found", strconv.Itoa(f.SharesFound)},
+	}
+	if f.BytesToVerify > 0 {
+		facts = append(facts, fact{"Read of them", sizeText(uint64(f.BytesVerified)) + " of " + sizeText(uint64(f.BytesToVerify))})
+	}
+	if f.BytesToPush > 0 {
+		facts = append(facts, fact{"Sent of new ones", sizeText(uint64(f.BytesPushed)) + " of " + sizeText(uint64(f.BytesToPush))})
 	}
 	return facts
 }

@@ -16,22 +16,42 @@ type post struct {
 	r  *http.Request
 	rt route
 	args
-	form *form // nil: the body is no form
+	form   *form  // nil: the body is no form
+	target string // where the client goes when it is done; empty: what came of it is the answer
 }
 
-// servePost answers POST to a capability and to names below it. What it answers goes to the client unless the request asks
-// to go elsewhere when it is done.
-func (s *Server) servePost(w *recorder, r *http.Request, rt route) error {
+// servePosted reads a form, and has act do what it asks for.
+func (s *Server) servePosted(w *recorder, r *http.Request, rt route, act func(*post) error) error {
 	f, err := s.readForm(w, r)
 	if err != nil {
 		return err
 	}
 	defer f.close()
 	p := &post{w: w, r: r, rt: rt, args: f.args(r), form: f}
-	target, err := s.whenDone(r, p.args)
-	if err != nil {
+	if p.target, err = s.whenDone(r, p.args); err != nil {
 		return err
 	}
+	return act(p)
+}
+
+// done answers with what came of a request, or sends the client where it wants to go then.
+func (p *post) done(answer string, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case p.target != "":
+		return redirect(p.w, p.r, p.target)
+	}
+	writeText(p.w, p.r, answer)
+	return nil
+}
+
+// servePost answers POST to a capability and to names below it.
+func (s *Server) servePost(w *recorder, r *http.Request, rt route) error {
+	return s.servePosted(w, r, rt, s.postToCap)
+}
+
+func (s *Server) postToCap(p *post) error {
 	switch op := p.operation(); op {
 	case "stream-manifest":
 		return s.streamManifest(p)
@@ -42,17 +62,9 @@ func (s *Server) servePost(w *recorder, r *http.Request, rt route) error {
 	case "start-deep-check":
 		return s.startDeepCheck(p)
 	case "check":
-		return s.postCheck(p, target)
+		return s.postCheck(p)
 	}
-	answer, err := s.post(p)
-	if err != nil {
-		return err
-	}
-	if target != "" {
-		return redirect(w, r, target)
-	}
-	writeText(w, r, answer)
-	return nil
+	return p.done(s.post(p))
 }
 
 // post does what a request asks for, and returns what there is to answer.

@@ -15,6 +15,7 @@ type Store interface {
 	Mkdir(ctx context.Context, children []lafs.NewChild, o lafs.MkdirOptions) (*lafs.Directory, error)
 	MkdirImmutable(ctx context.Context, children []lafs.NewChild) (*lafs.Directory, error)
 
+	MayOpen(k caps.Cap) error
 	OpenChild(c lafs.Child) (lafs.Node, error)
 	OpenDirectory(k caps.Cap) (*lafs.Directory, error)
 

@@ -100,6 +100,11 @@ func (s *Server) serveTransfer(w *recorder, r *http.Request, rest string) error 
 	switch word := r.URL.Query().Get("t"); strings.ToLower(word) {
 	case "json":
 		return s.writeJSON(w, r, "application/json", t.state().op)
+	case "events":
+		return s.writeEvents(w, r, eventSource{"transfer", &s.history.bell, func() (any, bool) {
+			st := t.state()
+			return st.op, !st.ended.IsZero()
+		}})
 	case "", "html":
 		return s.servePage(w, r, "transfer.html", transferPage(t.state(), t.line.copy(), s.c.Clock.Now()))
 	default:

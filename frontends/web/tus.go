@@ -50,11 +50,16 @@ func (s *Server) serveUploads(w *recorder, r *http.Request, rt route) error {
 	if err != nil {
 		return uploadProblem(err)
 	}
+	v, leave, err := s.ownerOf(w, r, u)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	switch method {
 	case http.MethodHead:
 		return s.writeUploadHead(w, u)
 	case http.MethodPatch:
-		return s.patchUpload(w, r, u)
+		return s.patchUpload(w, r, u, v)
 	case http.MethodDelete:
 		return s.deleteUpload(w, r, u)
 	case http.MethodGet:

@@ -33,31 +33,29 @@ func (s *Server) createUpload(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.mayStore(r.Context(), p); err != nil {
+	v, leave, err := s.senderOf(w, r, p)
+	if err != nil {
 		return err
 	}
-	u, err := s.c.Uploads.Create(size, text)
+	defer leave()
+	if err := s.mayStore(r.Context(), p, v, size); err != nil {
+		return err
+	}
+	u, err := s.c.Uploads.Create(size, text, v.name())
 	if err != nil {
 		return uploadProblem(err)
 	}
 	w.Header().Set("Location", uploadsPath+u.ID())
-	s.beginUpload(w, r, u, check, withBytes)
+	// The headers of the answer tell how far this goes: the upload has been made whatever comes of it, and its client goes on from there.
+	if withBytes {
+		err = s.takeBytes(w, r, u, 0, check)
+	}
+	if err == nil && u.Status().Complete() {
+		_ = s.storeUpload(r.Context(), u, v) // it is in the status of the upload
+	}
 	s.setUploadHeaders(w.Header(), u)
 	w.WriteHeader(http.StatusCreated)
 	return nil
-}
-
-// beginUpload takes what came with the creation, and stores a file that is whole. The headers of the answer tell how far that went: the
-// upload has been made whatever comes of it, and its client goes on from there.
-func (s *Server) beginUpload(w *recorder, r *http.Request, u *uploads.Upload, check *checksum, withBytes bool) {
-	if withBytes {
-		if err := s.takeBytes(w, r, u, 0, check); err != nil {
-			return
-		}
-	}
-	if u.Status().Complete() {
-		_ = s.storeUpload(r.Context(), u) // it is in the status of the upload
-	}
 }
 
 // newUploadSize is how large an upload is to be; -1: its client will say it later.
@@ -101,7 +99,10 @@ func headerNumber(r *http.Request, name string) (int64, error) {
 }
 
 // mayStore says why a plan cannot be carried out.
-func (s *Server) mayStore(ctx context.Context, p uploadPlan) error {
+func (s *Server) mayStore(ctx context.Context, p uploadPlan, v *visit, size int64) error {
+	if v != nil {
+		return ofHome(s.mayStoreAtHome(ctx, p, v, size))
+	}
 	if _, err := p.args.newFile(); err != nil {
 		return err
 	}

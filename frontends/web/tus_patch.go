@@ -10,7 +10,7 @@ import (
 )
 
 // patchUpload answers PATCH, which brings bytes. The one that brings the last waits until the file is on the grid.
-func (s *Server) patchUpload(w *recorder, r *http.Request, u *uploads.Upload) error {
+func (s *Server) patchUpload(w *recorder, r *http.Request, u *uploads.Upload, v *visit) error {
 	if r.Header.Get("Content-Type") != tusBytes {
 		return problem{status: http.StatusUnsupportedMediaType, text: "the Content-Type of a PATCH must be " + tusBytes}
 	}
@@ -24,7 +24,7 @@ func (s *Server) patchUpload(w *recorder, r *http.Request, u *uploads.Upload) er
 	}
 	err = s.takeBytes(w, r, u, offset, check)
 	if st := u.Status(); err == nil && st.Complete() && !st.Done {
-		err = s.storeUpload(r.Context(), u)
+		err = s.storeUpload(r.Context(), u, v)
 	}
 	s.setUploadHeaders(w.Header(), u)
 	if err != nil {

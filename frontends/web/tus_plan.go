@@ -33,7 +33,7 @@ func planOf(metadata string) (p uploadPlan, err error) {
 	}
 	p.route = parseRoute(path)
 	switch p.route.kind {
-	case kindCollection, kindCap:
+	case kindCollection, kindCap, kindHome:
 	default:
 		return p, badRequest("Upload-Metadata: to must be an address to which the file could be PUT, such as /uri/CAP/NAME")
 	}
@@ -46,7 +46,7 @@ func planOf(metadata string) (p uploadPlan, err error) {
 	if p.replace, err = p.args.replace("replace"); err != nil {
 		return p, err
 	}
-	if p.route.slash {
+	if p.route.slash || p.route.kind == kindHome && len(p.route.names) == 0 {
 		return p, p.route.name(cmp.Or(all["filename"], all["name"]))
 	}
 	return p, nil
@@ -55,7 +55,7 @@ func planOf(metadata string) (p uploadPlan, err error) {
 // name adds the last name to a path that ends in a slash.
 func (rt *route) name(name string) error {
 	name = norm.NFC.String(strings.TrimSpace(name))
-	if name == "" || strings.Contains(name, "/") {
+	if name == "" || strings.Contains(name, "/") || rt.kind == kindHome && notNameAtHome(name) {
 		return badRequest("Upload-Metadata: to ends in a slash, so filename must be the name of the file there")
 	}
 	rt.names, rt.slash = append(rt.names, name), false

@@ -92,9 +92,9 @@ func (l *storings) start(u *uploads.Upload, work func(context.Context, *storing)
 	return job, nil
 }
 
-// storeUpload brings an upload to the grid, and waits for that as long as the request lasts.
-func (s *Server) storeUpload(ctx context.Context, u *uploads.Upload) error {
-	job, err := s.startStoring(u)
+// storeUpload brings an upload to the grid, and waits for that as long as the request lasts. v is who sends it; nil: it is nobody's.
+func (s *Server) storeUpload(ctx context.Context, u *uploads.Upload, v *visit) error {
+	job, err := s.startStoring(u, v)
 	if err != nil {
 		return err
 	}
@@ -106,12 +106,18 @@ func (s *Server) storeUpload(ctx context.Context, u *uploads.Upload) error {
 	}
 }
 
-func (s *Server) startStoring(u *uploads.Upload) (*storing, error) {
-	return s.storings.start(u, func(ctx context.Context, job *storing) error { return s.storeInTurn(ctx, u, job) })
+func (s *Server) startStoring(u *uploads.Upload, v *visit) (*storing, error) {
+	work := func(ctx context.Context, job *storing) error { return s.carryOut(ctx, u, job.transfer.Store) }
+	if v != nil {
+		work = func(ctx context.Context, _ *storing) error { return s.carryHome(ctx, u, v.account) }
+	}
+	return s.storings.start(u, func(ctx context.Context, job *storing) error {
+		return s.storeInTurn(ctx, u, func(ctx context.Context) error { return work(ctx, job) })
+	})
 }
 
 // storeInTurn brings an upload to the grid. What a stop breaks off is no failure: it goes on when the node starts again.
-func (s *Server) storeInTurn(ctx context.Context, u *uploads.Upload, job *storing) error {
+func (s *Server) storeInTurn(ctx context.Context, u *uploads.Upload, store func(context.Context) error) error {
 	release, err := u.Take(ctx, nil)
 	if err != nil {
 		return s.storings.stopped(err)
@@ -121,7 +127,7 @@ func (s *Server) storeInTurn(ctx context.Context, u *uploads.Upload, job *storin
 		return err
 	}
 	u.SetFailure(nil)
-	err = s.carryOut(ctx, u, job.transfer.Store)
+	err = store(ctx)
 	if err == nil {
 		err = u.SetDone()
 	}
@@ -165,10 +171,10 @@ func (s *Server) lookAfterUploads() {
 		if s.storings.count() >= mostAgain {
 			return
 		}
-		if !isDue(u.Status(), s.c.Clock.Now()) {
+		if u.Owner() != "" || !isDue(u.Status(), s.c.Clock.Now()) { // nobody's files are changed who is not there
 			continue
 		}
-		if _, err := s.startStoring(u); err != nil {
+		if _, err := s.startStoring(u, nil); err != nil {
 			return // the node is stopping
 		}
 	}

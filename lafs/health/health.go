@@ -18,11 +18,12 @@ import (
 
 // Options say how hard to look.
 type Options struct {
-	Verify   bool // read all shares and check every hash, instead of asking which shares there are
-	AddLease bool // renew the leases of all shares, and make them where there are none
-	Force    bool // repair also where that gives up a version of a mutable file: see Repair.Err
-	Spread   bool // repair also what Homeless says: shares that have no server of their own that stays
-	Forsake  bool // AddLease leaves out servers that are to be retired
+	Verify   bool   // read all shares and check every hash, instead of asking which shares there are
+	AddLease bool   // renew the leases of all shares, and make them where there are none
+	Force    bool   // repair also where that gives up a version of a mutable file: see Repair.Err
+	Spread   bool   // repair also what Homeless says: shares that have no server of their own that stays
+	Forsake  bool   // AddLease leaves out servers that are to be retired
+	Meter    *Meter // is told how far it is; nil: nobody asks
 }
 
 // Renewing are those of the servers that are asked to renew leases.

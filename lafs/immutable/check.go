@@ -96,6 +96,7 @@ var errNoSuchShare = errors.New("the file has no share of this number")
 func (k *check) ask(ctx context.Context) error {
 	k.c.c.Servers.Settle(ctx, k.cap.Total())
 	servers := k.c.c.Servers.Permuted(k.cap.Index())
+	k.opts.Meter.Note(func(p *health.Progress) { p.Asked = len(servers) })
 	var wg sync.WaitGroup
 	if k.opts.AddLease {
 		renewal := health.Renewal{Lease: k.c.c.Lease, Timeout: k.c.c.QueryTimeout, Log: k.c.c.Log}
@@ -113,6 +114,7 @@ func (k *check) askOne(ctx context.Context, s *grid.Server) {
 	if err != nil {
 		err = cause(asking, err)
 	}
+	defer k.opts.Meter.Answered(len(readers))
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err != nil {
@@ -131,9 +133,17 @@ func (k *check) askOne(ctx context.Context, s *grid.Server) {
 
 // verify reads the shares, and advises servers of those that are corrupt.
 func (k *check) verify(ctx context.Context) error {
+	l, err := layoutOf(k.cap)
+	if err != nil {
+		return err
+	}
+	size := l.DataSize
+	k.opts.Meter.Note(func(p *health.Progress) { p.ToVerify = size * int64(len(k.shares)) })
 	health.Each(k.shares, health.MaxVerified, func(x *checkedShare) {
+		reading := k.opts.Meter.Reading(size)
+		defer reading.End()
 		if x.err == nil && ctx.Err() == nil {
-			x.err = k.verifyShare(ctx, x)
+			x.err = k.verifyShare(ctx, x, reading)
 		}
 	})
 	for _, x := range k.shares {

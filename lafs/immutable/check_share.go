@@ -10,6 +10,7 @@ import (
 
 	"tahoe/caps"
 	"tahoe/internal/taghash"
+	"tahoe/lafs/health"
 	"tahoe/lafs/immutable/layout"
 	"tahoe/storage"
 )
@@ -31,10 +32,10 @@ func layoutOf(v caps.CHKVerify) (layout.Layout, error) {
 
 // verifyShare verifies all of a share. What is wrong with the share is a *partError; anything else is its server's fault, or the
 // end of ctx.
-func (k *check) verifyShare(ctx context.Context, x *checkedShare) error {
+func (k *check) verifyShare(ctx context.Context, x *checkedShare, reading *health.Reading) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := &shareCheck{k: k, x: x, patience: time.AfterFunc(k.c.c.Stall, func() { cancel(errStalled) })}
+	s := &shareCheck{k: k, x: x, reading: reading, patience: time.AfterFunc(k.c.c.Stall, func() { cancel(errStalled) })}
 	defer s.patience.Stop()
 	err := s.run(ctx)
 	if ctx.Err() != nil {
@@ -47,6 +48,7 @@ func (k *check) verifyShare(ctx context.Context, x *checkedShare) error {
 type shareCheck struct {
 	k        *check
 	x        *checkedShare
+	reading  *health.Reading
 	patience *time.Timer // ends it when the share yields nothing for too long
 	lead     []byte      // how the share begins
 	whole    bool        // lead is all of it
@@ -243,6 +245,7 @@ func (s *shareCheck) blocks(ctx context.Context, t truth, want []taghash.Hash) e
 		if err := s.compute(ctx, func() error { return verifyBlock(i, buf[:size], want[i]) }); err != nil {
 			return err
 		}
+		s.reading.Verified(size)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package immutable_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -269,5 +270,30 @@ func removeAll(w *world, i storage.Index, n int) {
 func corruptAll(w *world, i storage.Index, n int) {
 	for s := range n {
 		w.mems[s].FlipBit(i, storage.ShareNum(s), 1000)
+	}
+}
+
+// TestCheckIsFollowed: who looks on at a check and a repair sees them begin, go on and end.
+func TestCheckIsFollowed(t *testing.T) {
+	e := encodeFile(t, slowEncoder{k: 3, n: 10, maxSegment: 64 << 10}, 300_000)
+	w := e.world(t, 10)
+	w.mems[3].Remove(e.chk.Index(), 3)
+	w.mems[4].FlipBit(e.chk.Index(), 4, 0) // of which nothing more is read
+	var told []health.Progress
+	o := verifying
+	o.Meter = health.NewMeter(func(p health.Progress) { told = append(told, p) })
+	if r := w.repair(t, e.chk, o); !r.Successful {
+		t.Fatalf("got %+v", r)
+	}
+	last := told[len(told)-1]
+	want := health.Progress{
+		Asked: 10, Answered: 10, Shares: 9, Verified: 9 * e.g.ShareDataSize(), ToVerify: 9 * e.g.ShareDataSize(), Pushed: last.ToPush, ToPush: last.ToPush,
+	}
+	if last != want || last.ToPush < 2*e.g.ShareDataSize() {
+		t.Errorf("at the end: got %+v, want %+v, and two shares pushed", last, want)
+	}
+	halfway := func(p health.Progress) bool { return p.Verified > 0 && p.Verified < p.ToVerify }
+	if told[0] != (health.Progress{Asked: 10}) || !slices.ContainsFunc(told, halfway) {
+		t.Errorf("got %d steps, the first %+v", len(told), told[0])
 	}
 }

@@ -63,7 +63,8 @@ func (r *Repairer) Repair(ctx context.Context, v caps.CHKVerify, o health.Option
 		out.Err = &NotEnoughSharesError{Have: before.Good, Need: before.Needed, Asked: answersOf(before)}
 		return out, nil
 	}
-	if err := r.mend(ctx, v, out, crowded); err != nil && ctx.Err() != nil {
+	m := &mending{r: r, out: out, crowded: crowded, failed: map[grid.ServerID]error{}, meter: o.Meter}
+	if err := m.run(ctx, v); err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	} else if err != nil {
 		out.Err = err
@@ -134,8 +135,18 @@ func answersOf(r *health.Result) grid.Answers {
 	return out
 }
 
-// mend makes what is missing, in some rounds at most: servers that fail are passed over in the next.
-func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repair, crowded []storage.ShareNum) error {
+// A mending makes what is missing of one file.
+type mending struct {
+	r       *Repairer
+	out     *health.Repair
+	crowded []storage.ShareNum      // that only servers without a share are to get
+	failed  map[grid.ServerID]error // are passed over
+	meter   *health.Meter
+}
+
+// run makes what is missing, in some rounds at most: servers that fail are passed over in the next.
+func (m *mending) run(ctx context.Context, v caps.CHKVerify) error {
+	r, out := m.r, m.out
 	select {
 	case r.turns <- struct{}{}:
 		defer func() { <-r.turns }()
@@ -151,9 +162,8 @@ func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repai
 	if err := f.Read(ctx, 0, 1, io.Discard); err != nil { // from then on all that shares have to say is proved
 		return err
 	}
-	failed := map[grid.ServerID]error{}
 	for range repairRounds {
-		if err := r.round(ctx, f, out, crowded, failed); err != nil {
+		if err := m.round(ctx, f); err != nil {
 			return err
 		}
 		if out.After.Healthy {
@@ -162,7 +172,7 @@ func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repai
 	}
 	e := &RepairError{Missing: out.After.Expected - out.After.Good, Total: out.After.Expected}
 	for _, s := range out.After.Responding {
-		if err := failed[s.ID()]; err != nil {
+		if err := m.failed[s.ID()]; err != nil {
 			e.Answers = append(e.Answers, grid.Answer{Server: s.Name(), Err: err})
 		}
 	}
@@ -170,13 +180,13 @@ func (r *Repairer) mend(ctx context.Context, v caps.CHKVerify, out *health.Repai
 }
 
 // round makes the shares that are missing now, and notes which servers failed.
-func (r *Repairer) round(ctx context.Context, f *File, out *health.Repair, crowded []storage.ShareNum, failed map[grid.ServerID]error) error {
+func (m *mending) round(ctx context.Context, f *File) error {
 	t := f.proved()
 	l, err := t.g.Layout(t.uebSize)
 	if err != nil {
 		return err
 	}
-	u := r.up
+	u, out := m.r.up, m.out
 	release, err := u.c.Budget.Acquire(ctx, pipelineMemory(t.g))
 	if err != nil {
 		return err
@@ -186,13 +196,13 @@ func (r *Repairer) round(ctx context.Context, f *File, out *health.Repair, crowd
 	defer done()
 	source := newSequence(ctx, f)
 	defer source.close()
-	pipe, err := newPipeline(t.g, l, &plaintext{ReaderAt: source, size: t.g.Size, sealed: true, interrupt: source.interrupt}, u.c.Pool, newUploadMeter(t.g.Size, nil), bufs)
+	pipe, err := newPipeline(t.g, l, &plaintext{ReaderAt: source, size: t.g.Size, sealed: true, interrupt: source.interrupt}, u.c.Pool, newUploadMeter(t.g.Size, m.pushed()), bufs)
 	if err != nil {
 		return err
 	}
 	pipe.proof = &t
-	placer := newMender(&u.c, out.After, l.ShareSize(), t.g.SegmentSize, failed)
-	placer.leaveToFree(crowded)
+	placer := newMender(&u.c, out.After, l.ShareSize(), t.g.SegmentSize, m.failed)
+	placer.leaveToFree(m.crowded)
 	x := &transfer{c: &u.c, place: placer.mend, pipe: pipe, placer: placer, result: &UploadResult{Index: f.index}}
 	if _, err := x.run(ctx); err != nil {
 		return err
@@ -201,10 +211,20 @@ func (r *Repairer) round(ctx context.Context, f *File, out *health.Repair, crowd
 	out.After = mended(out.After, x.result.Sharemap)
 	for _, c := range placer.servers {
 		if c.err != nil {
-			failed[c.ID()] = c.err
+			m.failed[c.ID()] = c.err
 		}
 	}
 	return nil
+}
+
+// pushed tells the meter of what servers took; nil: nobody asks.
+func (m *mending) pushed() func(Progress) {
+	if m.meter == nil {
+		return nil
+	}
+	return func(now Progress) {
+		m.meter.Note(func(p *health.Progress) { p.Pushed, p.ToPush = now.Pushed, now.ToPush })
+	}
 }
 
 // mended is how a file is when shares were placed.

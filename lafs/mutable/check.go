@@ -44,6 +44,7 @@ func (f *File) Check(ctx context.Context, o health.Options) (*health.Result, err
 
 // inspect surveys as the options say. What does not verify is bad in the map.
 func (o *op) inspect(ctx context.Context, opts health.Options) (*Servermap, error) {
+	o.meter = opts.Meter
 	var leasing sync.WaitGroup
 	defer leasing.Wait()
 	if opts.AddLease {
@@ -105,8 +106,12 @@ func (o *op) verifyBest(ctx context.Context, s *Servermap) error {
 		return err
 	}
 	defer release()
+	size := r.blocksSize(0, r.g.Segments-1)
+	o.meter.Note(func(p *health.Progress) { p.Verified, p.ToVerify = 0, size*int64(len(all)) })
 	health.Each(all, lanes, func(x *sighting) {
-		if err := r.verifyAll(ctx, x); err != nil && ctx.Err() == nil {
+		reading := o.meter.Reading(size)
+		defer reading.End()
+		if err := r.verifyAll(ctx, x, reading); err != nil && ctx.Err() == nil {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			x.bad = err
@@ -145,8 +150,16 @@ func (r *retrieval) verifyStep() int {
 	return min(max(int(verifyBatch/max(r.g.BlockSize, 1)), 1), max(r.g.Segments, 1))
 }
 
+// blocksSize is how many bytes of each share segments first to last are.
+func (r *retrieval) blocksSize(first, last int) int64 {
+	if last < first {
+		return 0
+	}
+	return r.g.Block(last).End() - r.g.Block(first).Offset
+}
+
 // verifyAll verifies one share from end to end, a batch of its blocks in memory at a time.
-func (r *retrieval) verifyAll(ctx context.Context, x *sighting) error {
+func (r *retrieval) verifyAll(ctx context.Context, x *sighting, reading *health.Reading) error {
 	defer func() {
 		r.o.mu.Lock()
 		defer r.o.mu.Unlock()
@@ -161,9 +174,11 @@ func (r *retrieval) verifyAll(ctx context.Context, x *sighting) error {
 		return err
 	}
 	for s := 0; s < r.g.Segments; s += step {
-		if _, err := r.fetch(ctx, x, s, min(s+step, r.g.Segments)-1); err != nil {
+		last := min(s+step, r.g.Segments) - 1
+		if _, err := r.fetch(ctx, x, s, last); err != nil {
 			return err
 		}
+		reading.Verified(r.blocksSize(s, last))
 	}
 	return nil
 }

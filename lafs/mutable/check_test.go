@@ -299,3 +299,23 @@ func (w *world) snapshot(f *mutable.File) [10][]byte {
 func (w *world) restore(f *mutable.File, n storage.ShareNum, b []byte) {
 	w.mems[w.share(f, n)].Edit(index(f), n, func([]byte) []byte { return b })
 }
+
+// TestCheckIsFollowed: who looks on at a check and a repair sees how far they are.
+func TestCheckIsFollowed(t *testing.T) {
+	for _, format := range []caps.Format{caps.SDMF, caps.MDMF} {
+		w := newWorld(t, 10)
+		f := w.create(w.files(), format, random(1, 300_000))
+		w.lose(w.share(f, 2), index(f))
+		var last health.Progress
+		steps := 0
+		o := verifying
+		o.Meter = health.NewMeter(func(p health.Progress) { last, steps = p, steps+1 })
+		if r := w.repair(w.same(w.files(), f), o); !r.Successful {
+			t.Fatalf("%v: got %+v", format, r)
+		}
+		if last.Asked != 10 || last.Answered != 10 || last.Shares != 9 || last.ToVerify < 9*100_000 || last.Verified != last.ToVerify ||
+			last.ToPush < 100_000 || last.Pushed != last.ToPush || steps < 21 {
+			t.Errorf("%v: got %+v after %d steps", format, last, steps)
+		}
+	}
+}

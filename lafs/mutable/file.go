@@ -9,6 +9,7 @@ import (
 
 	"tahoe/caps"
 	"tahoe/lafs/grid"
+	"tahoe/lafs/health"
 	"tahoe/lafs/mutable/layout"
 	"tahoe/storage"
 )
@@ -93,6 +94,7 @@ type op struct {
 	outer    context.Context // for what has to be done although the operation is cut short
 	advisers sync.WaitGroup
 	spare    reservation // of who runs the operation
+	meter    *health.Meter
 
 	mu        sync.Mutex // guards what follows, and what sightings say of themselves
 	bad       map[shareID]badShare

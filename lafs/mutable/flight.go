@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tahoe/lafs/grid"
+	"tahoe/lafs/health"
 	"tahoe/storage"
 )
 
@@ -33,6 +34,7 @@ func (f *flight) run(targets map[grid.ServerID]*target, changes map[grid.ServerI
 		ctx, stop := context.WithTimeout(base, f.p.o.m.c.WriteTimeout+sendTime(changes[id]))
 		defer stop()
 		f.stop[id] = stop
+		f.p.o.meter.Note(func(p *health.Progress) { p.ToPush += bytesOf(changes[id]) })
 		if t.known {
 			known++
 		}
@@ -53,6 +55,7 @@ func (f *flight) run(targets map[grid.ServerID]*target, changes map[grid.ServerI
 			if o.known {
 				known--
 			}
+			f.p.o.meter.Note(func(p *health.Progress) { p.Pushed += bytesOf(changes[o.server.ID()]) })
 			outcomes = append(outcomes, o)
 		case <-ticker.C:
 			if known == 0 && f.p.slowest > 0 && f.p.o.m.c.Clock.Now().Sub(began) > f.p.o.m.c.Hedge+3*f.p.slowest {
@@ -72,13 +75,16 @@ func (f *flight) run(targets map[grid.ServerID]*target, changes map[grid.ServerI
 
 // sendTime is the time for the bytes of a change.
 func sendTime(w storage.SlotWrite) time.Duration {
-	var n int64
+	return time.Duration(bytesOf(w)/leastWriteRate) * time.Second
+}
+
+func bytesOf(w storage.SlotWrite) (n int64) {
 	for _, s := range w.Shares {
 		for _, v := range s.Writes {
 			n += v.Data.Size()
 		}
 	}
-	return time.Duration(n/leastWriteRate) * time.Second
+	return n
 }
 
 func (f *flight) write(ctx context.Context, t *target, w storage.SlotWrite) {

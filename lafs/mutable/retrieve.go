@@ -77,7 +77,7 @@ func (r *retrieval) gathered(ctx context.Context, dst []byte, first, last int, f
 
 // parts are what k shares give of segments first to last.
 func (r *retrieval) parts(ctx context.Context, first, last int) ([]part, error) {
-	size := r.g.Block(last).End() - r.g.Block(first).Offset
+	size := r.blocksSize(first, last)
 	hedge := r.o.m.c.Hedge + time.Duration(size/usualRate)*time.Second
 	parts, err := gather.Run(ctx, r.g.Needed, hedge, r.tasks(first, last))
 	if short, ok := errors.AsType[*gather.ShortError](err); ok {

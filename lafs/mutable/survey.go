@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tahoe/lafs/grid"
+	"tahoe/lafs/health"
 	"tahoe/lafs/mutable/layout"
 	"tahoe/lafs/trace"
 )
@@ -67,6 +68,7 @@ func (o *op) surveyed(ctx context.Context, mode Mode, shallow bool) (_ *Serverma
 			s.must[id] = a.holds()
 		}
 	}
+	o.meter.Note(func(p *health.Progress) { p.Asked, p.Answered, p.Shares = len(servers), 0, 0 })
 	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
@@ -132,6 +134,7 @@ func (s *survey) take(a *answer) {
 		x.order = len(s.out.answers)
 	}
 	s.out.answers[a.server.ID()] = a
+	s.o.meter.Answered(len(a.shares))
 }
 
 // judge finds out what the answers so far amount to.

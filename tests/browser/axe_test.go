@@ -15,6 +15,16 @@ import (
 // axe-core` puts it where it is found, or TAHOE_AXE names its axe.min.js.
 func findAxe(t *testing.T) string {
 	t.Helper()
+	axe := axeIfAny(t)
+	if axe == "" {
+		t.Skip("no axe-core on this machine: npm install --global axe-core, or name its axe.min.js in TAHOE_AXE")
+	}
+	return axe
+}
+
+// axeIfAny is empty where there is none.
+func axeIfAny(t *testing.T) string {
+	t.Helper()
 	paths := []string{os.Getenv("TAHOE_AXE")}
 	if npm, err := exec.LookPath("npm"); err == nil {
 		if out, err := exec.CommandContext(t.Context(), npm, "root", "--global").Output(); err == nil {
@@ -26,7 +36,6 @@ func findAxe(t *testing.T) string {
 			return string(b)
 		}
 	}
-	t.Skip("no axe-core on this machine: npm install --global axe-core, or name its axe.min.js in TAHOE_AXE")
 	return ""
 }
 
@@ -45,6 +54,17 @@ func (p *tab) violations() (found []violation) {
 		p.t.Fatal(err)
 	}
 	return found
+}
+
+// wantAccessible looks for faults of the page as it is shown now.
+func (p *tab) wantAccessible(axe, name string) {
+	p.t.Helper()
+	p.eval(axe + `; true`)
+	for _, v := range p.violations() {
+		if v.serious() {
+			p.t.Errorf("%s: %s (%s), %d times, as in %s", name, v.Help, v.ID, len(v.Nodes), v.Nodes[0].HTML)
+		}
+	}
 }
 
 // No page has a serious fault for those who use a keyboard, a reader of screens or large letters: in light and in dark.
@@ -79,12 +99,7 @@ func TestAccessibility(t *testing.T) {
 			} else {
 				p.visit(address)
 			}
-			p.eval(axe + `; true`)
-			for _, v := range p.violations() {
-				if v.serious() {
-					t.Errorf("%s, %s: %s (%s), %d times, as in %s", name, l.name, v.Help, v.ID, len(v.Nodes), v.Nodes[0].HTML)
-				}
-			}
+			p.wantAccessible(axe, name+", "+l.name)
 		}
 	}
 	p.eval(`document.querySelector('main').append(document.createElement('img'), document.createElement('input')); true`)

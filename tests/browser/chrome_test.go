@@ -27,6 +27,7 @@ type chrome struct {
 	last    int
 	answers map[int]chan message
 	logged  []string // errors on the console, and exceptions
+	chooser int      // the field of files that a page has opened last; 0: none
 }
 
 type message struct {
@@ -101,6 +102,11 @@ func (c *chrome) listen(from *os.File) {
 		case answer != nil:
 			delete(c.answers, m.ID)
 			answer <- m
+		case m.Method == "Page.fileChooserOpened":
+			var opened struct{ BackendNodeID int }
+			if json.Unmarshal(m.Params, &opened) == nil {
+				c.chooser = opened.BackendNodeID
+			}
 		case m.Method == "Runtime.exceptionThrown", m.Method == "Log.entryAdded" && strings.Contains(string(m.Params), `"level":"error"`):
 			c.logged = append(c.logged, string(m.Params))
 		}
@@ -273,6 +279,22 @@ func (p *tab) press(key string) {
 	text := map[string]string{"Enter": "\r", " ": " ", "/": "/"}[key]
 	p.do("Input.dispatchKeyEvent", object{"type": "keyDown", "key": key, "windowsVirtualKeyCode": code, "text": text}, nil)
 	p.do("Input.dispatchKeyEvent", object{"type": "keyUp", "key": key, "windowsVirtualKeyCode": code}, nil)
+}
+
+// choose chooses files where the page asks for them. Page.setInterceptFileChooserDialog has been called.
+func (p *tab) choose(paths ...string) {
+	p.t.Helper()
+	deadline := time.Now().Add(40 * time.Second)
+	field := 0
+	for ; field == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatal("the page does not ask for files")
+		}
+		p.mu.Lock()
+		field, p.chooser = p.chooser, 0
+		p.mu.Unlock()
+	}
+	p.do("DOM.setFileInputFiles", object{"files": paths, "backendNodeId": field}, nil)
 }
 
 func (p *tab) write(text string) {

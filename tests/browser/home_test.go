@@ -13,7 +13,11 @@ import (
 // newHome is a desk whose directory is that of the accounts alice and guest, who may only read, with the password "wonderland".
 func newHome(t *testing.T) *desk {
 	t.Helper()
-	d, g := newDeskWith(t, gridtest.Config{Client: map[string]string{"login/enabled": "true", "sftpd/enabled": "true", "sftpd/port": "tcp:0:interface=127.0.0.1", "webdav/enabled": "true"}})
+	d, g := newDeskWith(t, gridtest.Config{
+		Client:     map[string]string{"login/enabled": "true", "sftpd/enabled": "true", "sftpd/port": "tcp:0:interface=127.0.0.1", "webdav/enabled": "true"},
+		Server:     map[string]string{"node/web.port": "tcp:0:interface=127.0.0.1", "helper/enabled": "true"},
+		Introducer: map[string]string{"node/web.port": "tcp:0:interface=127.0.0.1"},
+	})
 	hash, err := auth.HashPassword(auth.NewPassword("wonderland"))
 	if err != nil {
 		t.Fatal(err)
@@ -43,8 +47,11 @@ func TestHome(t *testing.T) {
 	d.fill()
 	d.put(d.root+"Work/f.txt", "text")
 	homeLooksRight(d)
+	nodesLookRight(d)
 	homeByMouse(d)
 	homeWithoutScripts(d)
+	homeByKeys(d)
+	homeUploadGoesOn(d)
 }
 
 func homeLooksRight(d *desk) {
@@ -52,34 +59,35 @@ func homeLooksRight(d *desk) {
 	t.Log("how the pages look")
 	p := d.open(1200, 900)
 	p.visit(d.base + "/login")
-	looks := []struct {
-		name          string
-		dark          bool
-		width, height int
-	}{{"light", false, 1200, 900}, {"dark", true, 1200, 900}, {"narrow", false, 380, 800}, {"narrow-dark", true, 380, 800}}
-	see := func(name, address string) {
-		t.Helper()
-		for _, look := range looks {
-			p.size(look.width, look.height)
-			p.dark(look.dark)
-			p.visit(d.base + address)
-			if wide := p.eval(`document.documentElement.scrollWidth - innerWidth`); wide.(float64) > 0 {
-				t.Errorf("%s, %s: the page is %v pixels wider than the window", name, look.name, wide)
-			}
-			p.shoot(name + "-" + look.name)
-		}
-	}
-	see("login", "/login")
+	axe := axeIfAny(t)
+	p.see(axe, "login", d.base+"/login")
 	p.signIn(d, "alice")
-	see("your-files", "/home/")
-	see("account", "/account")
-	see("entry", "/home/holiday.png?t=info")
+	p.see(axe, "your-files", d.base+"/home/")
+	p.see(axe, "folder", d.base+"/home/Work/")
+	p.see(axe, "account", d.base+"/account")
+	p.see(axe, "entry", d.base+"/home/holiday.png?t=info")
 	if strings.Contains(p.eval(`document.documentElement.outerHTML`).(string), "URI:") {
 		t.Error("the page tells a capability")
 	}
 	if log := d.console(); len(log) > 0 {
 		t.Errorf("errors on the console: %v", log)
 	}
+}
+
+// see looks at a page in all ways, and has axe look for faults where that differs: in both colours.
+func (p *tab) see(axe, name, address string) {
+	p.t.Helper()
+	p.visit(address)
+	p.look(name)
+	if axe == "" {
+		p.t.Log("no axe-core on this machine: name its axe.min.js in TAHOE_AXE")
+		return
+	}
+	for _, dark := range []bool{false, true} {
+		p.dark(dark)
+		p.wantAccessible(axe, name)
+	}
+	p.dark(false)
 }
 
 // homeByMouse does what people do with their files, and looks for capabilities in every page and address that the browser has seen.

@@ -100,9 +100,38 @@ func TestSharesAreSeen(t *testing.T) {
 	p.click(`form[action="?t=check"] button`)
 	p.wait(`document.querySelectorAll('.sharemap').length === 2 && ` + marks + ` === '10,0,0'`)
 	p.look("shares-repaired")
+	d.checkIsFollowed(p)
 	if log := d.console(); len(log) > 0 {
 		t.Errorf("errors on the console: %v", log)
 	}
+}
+
+// checkIsFollowed: a page that checks says how far it is while a server keeps it waiting, as the page of transfers does; it can be stopped; and
+// the check is over as soon as the server goes on.
+func (d *desk) checkIsFollowed(p *tab) {
+	d.t.Helper()
+	slow := d.grid.Server[0]
+	slow.Freeze()
+	defer slow.Thaw()
+	p.eval(`window.same = true`)
+	const waits = `same && document.querySelector('.checking [role="status"]')?.textContent.startsWith('9 of 10 servers have answered')`
+	p.click(`form[action="?t=check"] button`)
+	p.wait(waits + ` && document.querySelector('.checking progress').value === 0.9`)
+	p.look("check-goes-on")
+	p.click(`.checking button`)
+	p.wait(`same && document.querySelector('[role="alert"]').textContent === 'It was stopped.'`)
+	p.click(`form[action="?t=check"] button`)
+	p.wait(waits)
+	q := d.open(1200, 900)
+	q.visit(d.base + "/status")
+	q.wait(`document.querySelector('[aria-labelledby="checks"] progress')?.value === 0.9`)
+	q.look("status-checks")
+	slow.Thaw()
+	p.wait(`same && !document.querySelector('.checking') && document.activeElement.tagName === 'H1' && document.querySelectorAll('.sharemap').length === 1`)
+	q.wait(`!document.querySelector('[aria-labelledby="checks"]') && document.querySelector('[aria-labelledby="checked"]').textContent.includes('Healthy')`)
+	q.click(`a[href^="/status/check-"]`)
+	q.wait(`location.pathname.startsWith('/status/check-') && document.body.innerText.includes('10 of 10')`)
+	q.look("check-page")
 }
 
 // An error is a page to a browser.

@@ -26,6 +26,8 @@ type Config struct {
 	Dir    string            // where to keep the grid; "": a directory of the test
 	Client map[string]string // settings of the client: "section/key" → value
 	Server map[string]string // settings of all storage nodes
+
+	Introducer map[string]string
 }
 
 // A Grid is an introducer, Servers storage nodes and a client, a process each.
@@ -51,6 +53,7 @@ func New(tb testing.TB, c Config) *Grid {
 	for i := range g.Server {
 		g.set(node.DemoStorage(g.Dir, i+1), c.Server)
 	}
+	g.set(node.DemoIntroducer(g.Dir), c.Introducer)
 	g.Introducer = Start(tb, "run", node.DemoIntroducer(g.Dir))
 	g.Introducer.WaitOutput("running node in")
 	for i := range g.Server {
@@ -96,9 +99,15 @@ func (g *Grid) ClientDir() string { return node.DemoClient(g.Dir) }
 func (g *Grid) ServerDir(i int) string { return node.DemoStorage(g.Dir, i+1) }
 
 // URL is the address of the client's web port, with a slash at the end.
-func (g *Grid) URL() string {
+func (g *Grid) URL() string { return g.URLOf(g.ClientDir()) }
+
+// IntroducerDir is the directory of the introducer.
+func (g *Grid) IntroducerDir() string { return node.DemoIntroducer(g.Dir) }
+
+// URLOf is the address of the web port of the node in a directory, with a slash at the end.
+func (g *Grid) URLOf(dir string) string {
 	g.tb.Helper()
-	b, err := os.ReadFile(g.ClientDir() + "/node.url")
+	b, err := os.ReadFile(dir + "/node.url")
 	if err != nil {
 		g.tb.Fatal(err)
 	}

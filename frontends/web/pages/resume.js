@@ -23,13 +23,15 @@ const remove = (url) => fetch(url, { method: 'DELETE', headers: { 'Tus-Resumable
 const known = (place) => store.keys().filter((k) => k.startsWith(`${prefix}${place}/`))
   .map((k) => [k, store.get(k), k.slice(prefix.length + place.length + 1).split('\n')[0]]);
 
+const isGone = (status) => status === 404 || status === 410;
+
 // unfinished lists the names of files of which the node has a part.
 export async function unfinished(place) {
   const names = [];
   for (const [key, url, name] of known(place)) {
-    const state = await request('HEAD', url).then((x) => x.getResponseHeader('Tahoe-Upload-State'), () => '');
+    const state = await request('HEAD', url).then((x) => x.getResponseHeader('Tahoe-Upload-State'), ({ status }) => (isGone(status) ? 'gone' : 'unknown'));
     if (state === 'receiving' || state === 'failed') names.push(name);
-    else if (state !== 'storing') store.drop(key);
+    else if (state === 'stored' || state === 'gone') store.drop(key);
   }
   return names;
 }
@@ -97,7 +99,7 @@ export class Sender {
     this.stored = false;
     this.url = store.get(this.key);
     if (this.url) {
-      const at = await this.offset().catch((e) => { if (e.status !== 404 && e.status !== 410) throw e; return -1; });
+      const at = await this.offset().catch((e) => { if (!isGone(e.status)) throw e; return -1; });
       if (at >= 0 && !this.stored) return at;
       this.forget(); // it has expired, or was stored by an earlier page: what is there now may be something else
     }

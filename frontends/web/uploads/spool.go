@@ -77,8 +77,9 @@ func (s *Spool) Close() error {
 func (s *Spool) Limit() int64 { return s.store.Limit() }
 func (s *Spool) Free() int64  { return max(0, s.store.Limit()-s.store.Used()) }
 
-// Create begins an upload of so many bytes; a size below 0 says that nobody knows it yet. What metadata are is the caller's matter.
-func (s *Spool) Create(size int64, metadata string) (*Upload, error) {
+// Create begins an upload of so many bytes; a size below 0 says that nobody knows it yet. What metadata are, and what is up to the owner, is
+// the caller's matter.
+func (s *Spool) Create(size int64, metadata, owner string) (*Upload, error) {
 	s.Sweep()
 	if err := s.makeRoom(); err != nil {
 		return nil, err
@@ -87,7 +88,7 @@ func (s *Spool) Create(size int64, metadata string) (*Upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := newUpload(s, head, record{ID: rand.Text(), Size: max(size, unknown), Metadata: metadata, Used: s.c.Clock.Now()})
+	u := newUpload(s, head, record{ID: rand.Text(), Size: max(size, unknown), Metadata: metadata, Owner: owner, Used: s.c.Clock.Now()})
 	if err := u.keep(u.record); err != nil {
 		return nil, errors.Join(err, head.Release())
 	}

@@ -16,6 +16,7 @@ type record struct {
 	ID       string
 	Size     int64 // unknown: not said yet
 	Metadata string
+	Owner    string `json:",omitempty"` // whose it is; empty: of who knows its ID
 	Used     time.Time
 	Cap      string // of the file, once it is on the grid
 	Done     bool   // nothing is left to do, and the parts are gone
@@ -23,10 +24,11 @@ type record struct {
 
 // An Upload is a file that is being sent. Its bytes are changed by who has its turn.
 type Upload struct {
-	s    *Spool
-	id   string
-	head *staging.File
-	turn chan struct{}
+	s     *Spool
+	id    string
+	owner string
+	head  *staging.File
+	turn  chan struct{}
 
 	mu        sync.Mutex
 	record    record
@@ -48,7 +50,7 @@ type part struct {
 }
 
 func newUpload(s *Spool, head *staging.File, r record) *Upload {
-	return &Upload{s: s, id: r.ID, head: head, record: r, turn: make(chan struct{}, 1)}
+	return &Upload{s: s, id: r.ID, owner: r.Owner, head: head, record: r, turn: make(chan struct{}, 1)}
 }
 
 // A Status is how an upload is.
@@ -66,6 +68,9 @@ type Status struct {
 
 // Complete says whether all bytes have come.
 func (s Status) Complete() bool { return s.Size == s.Received }
+
+// Owner is whose it is, as Create was told.
+func (u *Upload) Owner() string { return u.owner }
 
 // ID names the upload: 26 characters that nobody guesses.
 func (u *Upload) ID() string { return u.id }

@@ -49,7 +49,7 @@ func open(t testing.TB, dir string, change ...func(*uploads.Config)) *uploads.Sp
 
 func create(t testing.TB, s *uploads.Spool, size int64) *uploads.Upload {
 	t.Helper()
-	u, err := s.Create(size, "to /a/secret/place")
+	u, err := s.Create(size, "to /a/secret/place", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestBounds(t *testing.T) {
 			first = u
 		}
 	}
-	if _, err := s.Create(10, ""); !errors.Is(err, uploads.ErrTooMany) {
+	if _, err := s.Create(10, "", ""); !errors.Is(err, uploads.ErrTooMany) {
 		t.Errorf("got %v for one too many", err)
 	}
 	if err := first.SetDone(); err != nil {
@@ -379,7 +379,7 @@ func life(t *testing.T, dir string, file []byte, crash *durabletest.Crash) (l li
 	}
 	defer s.Close()
 	s.Shrink(1000, 10)
-	u, err := s.Create(int64(len(file)), "")
+	u, err := s.Create(int64(len(file)), "", "")
 	if err != nil {
 		return l
 	}

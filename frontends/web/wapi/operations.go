@@ -180,14 +180,26 @@ const (
 	OperationMapupdate = "mapupdate"
 	OperationPublish   = "publish"
 	OperationRetrieve  = "retrieve"
+
+	OperationCheck  = "check"  // asks which shares there are
+	OperationVerify = "verify" // reads them
+	OperationRepair = "repair" // and makes what is missing
 )
 
 // Status is the answer to GET /status?t=json: what the node does and has done lately, the youngest first.
 type Status struct {
 	Active  []Operation `json:"active"`
 	Recent  []Operation `json:"recent"`
+	Checks  *Checks     `json:"checks,omitempty"`  // there is none while nothing was checked
 	Uploads []Upload    `json:"uploads,omitempty"` // by tus, that are not stored yet, the oldest first
 	Waiting *Waiting    `json:"waiting,omitempty"` // there is none when the node takes in nobody by SFTP, FTP or WebDAV
+}
+
+// Checks are single checks and repairs, the youngest first. They stand apart from the transfers because the original's commands know
+// no such types.
+type Checks struct {
+	Active []Operation `json:"active"`
+	Recent []Operation `json:"recent"`
 }
 
 // Waiting are the files that people have closed and that are not on the grid yet, in the order in which they were closed.
@@ -210,18 +222,31 @@ type WaitingFile struct {
 	Error    string   `json:"error,omitempty"`    // why the last attempt failed
 }
 
-// An Operation is a transfer. Which of the last fields there are depends on its type.
+// An Operation is a transfer, or a check or repair. Which of the last fields there are depends on its type.
 type Operation struct {
 	ID                 string   `json:"id,omitempty"` // the address of its page is /status/ID
 	Type               string   `json:"type"`
 	StorageIndex       *string  `json:"storage-index-string"` // null before it is known, and for literals
 	TotalSize          *int64   `json:"total-size"`           // null before it is known
 	Status             string   `json:"status"`
-	Progress           *float64 `json:"progress,omitempty"`             // of a download: 0 to 1
+	Progress           *float64 `json:"progress,omitempty"`             // of a download or check: 0 to 1
 	ProgressHash       *float64 `json:"progress-hash,omitempty"`        // of an upload: 0 to 1
 	ProgressCiphertext *float64 `json:"progress-ciphertext,omitempty"`  // of an upload: 0 to 1
 	ProgressPush       *float64 `json:"progress-encode-push,omitempty"` // of an upload: 0 to 1
 	Mode               string   `json:"mode,omitempty"`                 // of a mapupdate
+	*CheckFigures               // of a check
+}
+
+// CheckFigures say how far a check or repair is.
+type CheckFigures struct {
+	ServersAsked    int    `json:"servers-asked"`
+	ServersAnswered int    `json:"servers-answered"`
+	SharesFound     int    `json:"shares-found"`
+	BytesVerified   int64  `json:"bytes-verified"` // of shares
+	BytesToVerify   int64  `json:"bytes-to-verify"`
+	BytesPushed     int64  `json:"bytes-pushed"` // of new shares
+	BytesToPush     int64  `json:"bytes-to-push"`
+	Summary         string `json:"summary,omitempty"` // what was found, when it is over
 }
 
 // Statistics is the answer to GET /statistics?t=json. A statistic that is not known now is null.

@@ -71,13 +71,14 @@ func TestStatusOfWork(t *testing.T) {
 		{Type: wapi.OperationUpload, Status: "send\x1bing", ProgressHash: &third, ProgressCiphertext: &third, ProgressPush: &third},
 		{Type: wapi.OperationPublish, StorageIndex: &index, Status: "waiting"},
 		{Type: "other", StorageIndex: &index},
-	}}, wapi.Statistics{}, false)
+	}, Checks: &wapi.Checks{Active: []wapi.Operation{{Type: wapi.OperationVerify, StorageIndex: &index, Status: "Under way", Progress: &half}}}}, wapi.Statistics{}, false)
 	for _, want := range []string{
 		"Statistics (for last unknown time):\n",
 		"║  get  ║ b6ufqwexsqjpaq2phimzl5b3a4 ║ ███████▌        ( 50%) ║ reading\n",
 		"║  put  ║ -                          ║ █████           ( 33%) ║ \"send\\x1bing\"\n",
 		"║  pub  ║ b6ufqwexsqjpaq2phimzl5b3a4 ║                 (???%) ║ waiting\n",
 		"║  ???  ║",
+		"║ verif ║ b6ufqwexsqjpaq2phimzl5b3a4 ║ ███████▌        ( 50%) ║ Under way\n",
 		"No recent operations.\n",
 	} {
 		if !strings.Contains(got, want) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tahoe/frontends/web/wapi"
@@ -19,6 +20,9 @@ func Status(s wapi.Status, n wapi.Statistics, verbose bool) string {
 	fmt.Fprintf(&b, "    uploaded %s in %.0f files\n", Size(int64(n.Counters[wapi.CounterBytesUploaded])), n.Counters[wapi.CounterFilesUploaded])
 	fmt.Fprintf(&b, "  downloaded %s in %.0f files\n\n", Size(int64(n.Counters[wapi.CounterBytesDownloaded])), n.Counters[wapi.CounterFilesDownloaded])
 	waiting(&b, s.Waiting)
+	if c := s.Checks; c != nil {
+		s.Active, s.Recent = slices.Concat(s.Active, c.Active), slices.Concat(s.Recent, c.Recent)
+	}
 	active(&b, s.Active)
 	recentOnes(&b, s.Recent, verbose)
 	return b.String()
@@ -127,6 +131,7 @@ func verb(kind string) string {
 	verbs := map[string]string{
 		wapi.OperationUpload: " put ", wapi.OperationDownload: " get ", wapi.OperationRetrieve: "retr ",
 		wapi.OperationPublish: " pub ", wapi.OperationMapupdate: "mapup",
+		wapi.OperationCheck: "check", wapi.OperationVerify: "verif", wapi.OperationRepair: "repr ",
 	}
 	if v, ok := verbs[kind]; ok {
 		return v
