@@ -115,7 +115,7 @@ func (in *session) writeList(ctx context.Context, d io.Writer, s selection, f fo
 			continue
 		}
 		if _, err := fmt.Fprintf(w, "%s\r\n", f(in, i, printable(i.Name()))); err != nil {
-			return fmt.Errorf("%w: %w", errCut, err)
+			return fmt.Errorf("%w: %w", errBroke, err)
 		}
 	}
 	return w.Flush()

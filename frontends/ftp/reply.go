@@ -37,6 +37,7 @@ var replies = []struct {
 	{errFlooded, 421, "Too many commands came at once. Goodbye."},
 	{errUnguarded, 521, "Data connections have to be protected here: PROT P."},
 	{errNoWay, 425, "There is no data connection."},
+	{errBroke, 426, "The data connection broke."},
 	{errCut, 426, "The data connection broke; nothing of an upload was kept."},
 	{errBeyond, 554, "The file ends before that position."},
 	{vfs.ErrQuota, 552, "The account's quota is used up."},

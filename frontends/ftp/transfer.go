@@ -26,6 +26,7 @@ const (
 var (
 	errAborted = errors.New("the client aborted it")
 	errCut     = errors.New("the upload broke off")
+	errBroke   = errors.New("the data connection broke")
 	errPanic   = errors.New("that went wrong here")
 	errFlooded = errors.New("too many commands wait")
 )
@@ -168,7 +169,7 @@ func (in *session) download(ctx context.Context, d *dataConn, f *vfs.File, at in
 		at += int64(n)
 		if n > 0 {
 			if _, err := d.Write(buf[:n]); err != nil {
-				return errors.Join(errCut, err)
+				return errors.Join(errBroke, err)
 			}
 		}
 		switch {

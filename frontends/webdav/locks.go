@@ -2,6 +2,7 @@ package webdav
 
 import (
 	"cmp"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -37,9 +38,13 @@ func newLockTables(l Limits) *lockTables {
 type lockTable struct {
 	under webdav.LockSystem
 
-	mu   sync.Mutex
-	held map[string]heldLock // by token
+	mu    sync.Mutex
+	held  map[string]heldLock // by token, those that clients asked for
+	freed chan struct{}       // closed, and replaced, when something is locked no longer
 }
+
+// patience is how long a request waits for another one that has what it needs.
+const patience = 10 * time.Second
 
 type heldLock struct {
 	webdav.LockDetails
@@ -63,7 +68,7 @@ func (l *lockTables) table(root caps.Read) *lockTable {
 	defer l.mu.Unlock()
 	t := l.all[root]
 	if t == nil {
-		t = &lockTable{under: webdav.NewMemLS(), held: make(map[string]heldLock)}
+		t = &lockTable{under: webdav.NewMemLS(), held: make(map[string]heldLock), freed: make(chan struct{})}
 		l.all[root] = t
 	}
 	return t
@@ -114,14 +119,14 @@ func (l *locks) borrow(now time.Time, names ...string) (release func(), err erro
 	var tokens []string
 	release = func() {
 		for _, t := range tokens {
-			_ = l.under.Unlock(now, t) // it was made here
+			_ = l.Unlock(now, t) // it was made here
 		}
 	}
 	for _, name := range names {
 		if name == "" {
 			continue
 		}
-		t, err := l.under.Create(now, webdav.LockDetails{Root: name, Duration: -1, ZeroDepth: true})
+		t, err := l.lend(now, webdav.LockDetails{Root: name, Duration: -1, ZeroDepth: true})
 		if err != nil {
 			release()
 			return nil, err
@@ -131,10 +136,44 @@ func (l *locks) borrow(now time.Time, names ...string) (release func(), err erro
 	return release, nil
 }
 
+// lend locks a name for the time of the request. What another request has is waited for: of programs with several transfers at once, all make the
+// folder that they go to. What a client has locked is not.
+func (l *locks) lend(now time.Time, d webdav.LockDetails) (string, error) {
+	ctx, cancel := context.WithTimeout(l.q.r.Context(), patience)
+	defer cancel()
+	for {
+		l.mu.Lock()
+		freed := l.freed
+		l.mu.Unlock()
+		token, err := l.under.Create(now, d)
+		if !errors.Is(err, webdav.ErrLocked) || l.asked(now, clean(d.Root)) {
+			return token, err
+		}
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return "", err
+		}
+	}
+}
+
+// asked says whether a client has asked for a lock on a name.
+func (l *locks) asked(now time.Time, name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clear(now)
+	for _, h := range l.held {
+		if root := clean(h.Root); name == root || !h.ZeroDepth && within(name, root) {
+			return true
+		}
+	}
+	return false
+}
+
 // Create implements webdav.LockSystem. In a LOCK request it makes what a client asked for; in others a lock for the time of the request.
 func (l *locks) Create(now time.Time, d webdav.LockDetails) (string, error) {
 	if l.q.r.Method != "LOCK" {
-		return l.under.Create(now, d)
+		return l.lend(now, d)
 	}
 	d.Duration = l.lasting(d.Duration)
 	l.mu.Lock()
@@ -176,6 +215,8 @@ func (l *locks) Unlock(now time.Time, token string) error {
 	err := l.under.Unlock(now, token)
 	if err == nil {
 		delete(l.held, token)
+		close(l.freed)
+		l.freed = make(chan struct{})
 	}
 	return err
 }

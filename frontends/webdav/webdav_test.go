@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -454,3 +456,40 @@ func printable(r rune) rune {
 	}
 	return r
 }
+
+// TestAtOnce: programs with several transfers at once make the same folder, and may put the same file. Who comes second waits.
+func TestAtOnce(t *testing.T) {
+	const programs = 6
+	w := open(t, webdav.Config{}, vfs.Config{})
+	for _, c := range []struct {
+		method, path string
+		want         []int
+	}{
+		{"MKCOL", "/dav/folder", []int{http.StatusCreated, http.StatusMethodNotAllowed}},
+		{"PUT", "/dav/folder/f", []int{http.StatusCreated, http.StatusNoContent}},
+	} {
+		var sending, running sync.WaitGroup
+		sending.Add(programs)
+		for range programs {
+			running.Go(func() {
+				body := io.Reader(http.NoBody)
+				if c.method == "PUT" {
+					body = io.MultiReader(strings.NewReader("x"), readerFunc(func([]byte) (int, error) {
+						sending.Done() // its request is under way
+						sending.Wait()
+						return 0, io.EOF
+					}))
+				}
+				a, err := w.try("alice", "secret", c.method, c.path, body)
+				if err != nil || !slices.Contains(c.want, a.status) {
+					t.Errorf("%s %s: got %d, %v: %s", c.method, c.path, a.status, err, a.body)
+				}
+			})
+		}
+		running.Wait()
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
