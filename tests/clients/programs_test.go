@@ -190,7 +190,11 @@ func (h *house) rclonePrograms() []program {
 	for _, kind := range []string{"sftp", "ftp", "dav"} {
 		name := "rclone-" + kind
 		do := func(args ...string) (string, error) {
-			return h.run("", "rclone", append([]string{"--retries", "1", "--low-level-retries", "2", "--ca-cert", h.cert}, args...)...)
+			args = append([]string{"--retries", "1", "--low-level-retries", "2", "--ca-cert", h.cert}, args...)
+			if kind == "ftp" {
+				args = append(args, "--multi-thread-streams", "0") // docs/doors.md says why
+			}
+			return h.run("", "rclone", args...)
 		}
 		at := func(p string) string { return h.remote(kind, name, password) + p }
 		all = append(all, program{
