@@ -3,13 +3,12 @@ package node
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
+	"tahoe/internal/freeport"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
 )
@@ -146,7 +145,7 @@ func (c CreateConfig) listening() (port, location string, err error) {
 	if addr, err := netip.ParseAddr(c.Hostname); err == nil && addr.Is6() {
 		e.Network = "tcp6"
 	}
-	if e.Port, err = freePort(e.Network, ""); err != nil {
+	if e.Port, err = freeport.Find(e.Network, ""); err != nil {
 		return "", "", err
 	}
 	return e.String(), config.Hint{Kind: "tcp", Host: c.Hostname, Port: e.Port}.String(), nil
@@ -161,18 +160,8 @@ func freeEndpoint(text string) (free string, moved bool, err error) {
 	if l, err := listenAt(e); err == nil {
 		return text, false, l.Close()
 	}
-	if e.Port, err = freePort(e.Network, e.Host); err != nil {
+	if e.Port, err = freeport.Find(e.Network, e.Host); err != nil {
 		return "", false, err
 	}
 	return e.String(), true, nil
-}
-
-// freePort finds a port that nobody listens on now.
-func freePort(network, host string) (int, error) {
-	l, err := net.Listen(network, net.JoinHostPort(strings.TrimSpace(host), "0"))
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
 }

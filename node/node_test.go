@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tahoe/internal/freeport"
 	"tahoe/node"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
@@ -50,12 +51,11 @@ func storageConfig(t *testing.T) node.CreateConfig {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	port, err := freeport.Find("tcp4", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 func open(t *testing.T, dir string) *node.Node {

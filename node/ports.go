@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 
+	"tahoe/internal/freeport"
 	"tahoe/node/config"
 )
 
@@ -21,7 +22,7 @@ type heldPort struct {
 
 // take finds a free port. One that is not claimed with it may be claimed once.
 func (p *portSet) take(claimed bool) (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := freeport.Listen("tcp4", "127.0.0.1")
 	if err != nil {
 		return 0, err
 	}

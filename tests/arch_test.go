@@ -15,7 +15,7 @@ import (
 // ladder says who may import whom: a package imports only packages on lower rungs, which come first here.
 var ladder = [][]string{
 	{"storage", "reactor", "lafs/immutable/happiness", "internal/zfec", "internal/gather", "internal/base32", "internal/netstring",
-		"internal/spans", "internal/durable", "internal/spool", "internal/plural", "internal/selfsigned", "internal/pyjson", "internal/pickle", "internal/qr", "internal/logstream", "internal/lite", "internal/aliasfile"},
+		"internal/spans", "internal/durable", "internal/spool", "internal/plural", "internal/selfsigned", "internal/freeport", "internal/pyjson", "internal/pickle", "internal/qr", "internal/logstream", "internal/lite", "internal/aliasfile"},
 	{"storage/share", "storage/storagetest", "internal/nurl", "internal/taghash", "internal/foolscap", "internal/gridmanager", "reactor/reactortest", "internal/durable/durabletest", "internal/crawlerstate"},
 	{"lafs/trace", "caps", "introducer", "storage/disk", "storage/crawler", "storage/ledger", "storage/meter", "storage/gbs", "storage/ristorage", "internal/hashtree"},
 	{"lafs/grid", "lafs/dirnode", "lafs/immutable/layout", "lafs/mutable/layout", "frontends/auth", "frontends/web/wapi"},

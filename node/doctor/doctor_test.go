@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"tahoe/internal/freeport"
 	"tahoe/internal/selfsigned"
 	"tahoe/node"
 	"tahoe/node/basedir"
@@ -39,12 +39,11 @@ func ahead(by time.Duration) doctor.Config {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	port, err := freeport.Find("tcp4", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // run runs a node until the test ends.

@@ -4,17 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"tahoe/internal/freeport"
 	"tahoe/node/basedir"
 	"tahoe/node/config"
 	"tahoe/tests/gridtest"
@@ -292,22 +290,19 @@ var (
 	portsTaken = map[int]bool{}
 )
 
-// freePort is a port of loopback that nobody listens on, below those that systems give to whoever asks for any.
+// freePort is a port of loopback that nobody listens on, and that was not handed out before.
 func freePort(t testing.TB) int {
 	t.Helper()
 	portsMutex.Lock()
 	defer portsMutex.Unlock()
-	for range 1000 {
-		port := 20000 + rand.IntN(12000)
-		if portsTaken[port] {
-			continue
+	for {
+		port, err := freeport.Find("tcp4", "127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
 		}
-		if l, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
-			_ = l.Close()
+		if !portsTaken[port] {
 			portsTaken[port] = true
 			return port
 		}
 	}
-	t.Fatal("no port of loopback is free")
-	return 0
 }
