@@ -132,12 +132,13 @@ func TestStaleConnection(t *testing.T) {
 // A server that takes the request and says nothing, and one that stops in the middle of an answer.
 func TestSilentServer(t *testing.T) {
 	for _, tc := range []struct {
-		name string
-		some bool
-		want string
+		name   string
+		some   bool
+		config gbs.ClientConfig
+		want   string
 	}{
-		{"no answer", false, "timeout awaiting response headers"},
-		{"half an answer", true, "the server stopped sending for 50ms"},
+		{"no answer", false, gbs.ClientConfig{AnswerTimeout: 50 * time.Millisecond}, "timeout awaiting response headers"},
+		{"half an answer", true, gbs.ClientConfig{Silence: 500 * time.Millisecond}, "the server stopped sending for 500ms"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			release := make(chan struct{})
@@ -152,7 +153,7 @@ func TestSilentServer(t *testing.T) {
 			})
 			n := serve(t, h, gbs.ServerConfig{})
 			defer close(release)
-			c := connect(t, n, gbs.ClientConfig{Silence: 50 * time.Millisecond, AnswerTimeout: 50 * time.Millisecond})
+			c := connect(t, n, tc.config)
 			_, err := c.ReadSlot(t.Context(), storage.Index{}, []storage.ShareNum{0}, []storage.Span{{Size: 10}})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want %q", err, tc.want)
