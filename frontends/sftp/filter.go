@@ -17,9 +17,9 @@ import (
 // It learns which file a handle is of: the library opens one file after the other and answers in order, so that the next handle
 // it gives belongs to the next file that was opened.
 //
-// Reads are answered here (see reads.go), writes by the library. A request about a handle that is more than a read or a write (a barrier) waits until what was sent before it has been answered,
-// and runs beside everything else. Until it is done nothing more is let through for this handle. A close goes to the library when the
-// file has been closed.
+// Reads are answered here (see reads.go), writes by the library. A request about a handle that is more than a read or a write (a barrier)
+// waits until what was sent before it has been answered, and runs beside everything else. Until it is done nothing more is let through for
+// this handle. A close goes to the library when the file has been closed.
 type filter struct {
 	ctx  context.Context // of the channel
 	end  context.CancelFunc

@@ -165,13 +165,7 @@ func TestExpectedReads(t *testing.T) {
 			d := sit(t, vfs.Config{Memory: reactor.NewBudget(memory)})
 			data := big(many*request, 9)
 			d.grid.Add(d.root, "f", d.grid.PutData(data), "")
-			var asked atomic.Int32
-			d.grid.Hook(func(_ context.Context, op string) error {
-				if op == "read" {
-					asked.Add(1)
-				}
-				return nil
-			})
+			asked := d.grid.CountReads()
 			f := d.open("/f", vfs.FlagRead)
 			defer f.Abandon()
 			read := func(k int, came func()) {
@@ -214,13 +208,7 @@ func pipeline(t *testing.T, workers int) {
 	d := sit(t, vfs.Config{})
 	data := big(30_000_000, 1)
 	d.grid.Add(d.root, "f", d.grid.PutData(data), "")
-	var reads atomic.Int64
-	d.grid.Hook(func(_ context.Context, op string) error {
-		if op == "read" {
-			reads.Add(1)
-		}
-		return nil
-	})
+	reads := d.grid.CountReads()
 	f := d.open("/f", vfs.FlagRead)
 	defer f.Abandon()
 	var next atomic.Int64

@@ -49,14 +49,23 @@ func (p Policy) Delay() time.Duration {
 	return p.Check + p.Wait + 2*day
 }
 
-// Options say how to look at a file at a time when it is due. What would be due within half the time to the next look is done with it.
+// Options say how to look at a file at a time when it is due. What would be due soon is done with it.
 func (p Policy) Options(f *Facts, now time.Time) health.Options {
-	now = now.Add(p.Check / 2)
+	now = now.Add(p.soon())
 	return health.Options{
 		AddLease: !now.Before(p.renewal(f)),
 		Verify:   p.verifying(f, now),
 		Forsake:  f.Forsaken,
 	}
+}
+
+// soon is half of the shortest time between two looks: nothing is done twice as often as the policy says because other things are.
+func (p Policy) soon() time.Duration {
+	often := min(p.Check, p.Renew)
+	if p.Verify > 0 {
+		often = min(often, p.Verify)
+	}
+	return often / 2
 }
 
 // verifying says whether to read every byte. Also before copies at servers that are to be retired are given up.

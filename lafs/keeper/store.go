@@ -188,9 +188,10 @@ func (s *Store) Forget(pass int64) (n int, err error) {
 // Due are at most so many files that are due, those first that have been for longest; and when the next one is, the zero time when there
 // is none.
 func (s *Store) Due(now time.Time, most int) (out []Facts, next time.Time, err error) {
-	// Without a condition on due, or a limit, either of which would have SQLite plan anew each time.
+	// Without a condition on due, and with the limit in the text: SQLite would plan anew for each new value of either.
+	query := "SELECT " + columns + " FROM file ORDER BY due LIMIT " + strconv.Itoa(most+1)
 	err = s.db.Do(func(c *lite.Conn) error {
-		return c.Rows("SELECT "+columns+" FROM file ORDER BY due", nil, func(scan func(...any) error) error {
+		return c.Rows(query, nil, func(scan func(...any) error) error {
 			f, err := scanFacts(scan)
 			if err != nil {
 				return err

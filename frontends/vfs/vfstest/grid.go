@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,12 +42,23 @@ func NewGrid() *Grid {
 }
 
 // Hook is called before every operation, with its name: list, link, metadata, unlink, move, mkdir, put, overwrite, read, piece (of what is read),
-// size. When it returns an error
-// the operation is not made and fails with that. Nil takes it away.
+// size. When it returns an error the operation is not made and fails with that. Nil takes it away.
 func (g *Grid) Hook(h func(ctx context.Context, op string) error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.hook = h
+}
+
+// CountReads counts how often the grid is asked to read, from now on. It is a Hook.
+func (g *Grid) CountReads() *atomic.Int64 {
+	var reads atomic.Int64
+	g.Hook(func(_ context.Context, op string) error {
+		if op == "read" {
+			reads.Add(1)
+		}
+		return nil
+	})
+	return &reads
 }
 
 func (g *Grid) step(ctx context.Context, op string) error {
