@@ -58,8 +58,6 @@ var (
 	ErrBadFile = errors.New("the helper cannot make the shares of this file")
 	// ErrNoRoom is wrapped by the refusal of a file that is larger than the helper's disk.
 	ErrNoRoom = errors.New("the helper has no room")
-	// ErrStopping is the refusal of a helper that is not running.
-	ErrStopping = errors.New("the helper is not running")
 )
 
 // A Helper makes shares for clients. It is a reactor.Service, and may be used by several goroutines at once.
@@ -67,8 +65,9 @@ type Helper struct {
 	c    Config
 	disk durable.FS
 
+	started chan struct{} // closed when it runs
 	mu      sync.Mutex
-	running context.Context // nil: it does not run
+	running context.Context // ends when it stops
 	work    sync.WaitGroup
 	active  map[storage.Index]*upload
 	counted Counters
@@ -88,7 +87,7 @@ func Open(c Config) (*Helper, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Helper{c: c, active: map[storage.Index]*upload{}}
+	h := &Helper{c: c, started: make(chan struct{}), active: map[storage.Index]*upload{}}
 	for _, folder := range []string{incoming, encoding} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, folder), 0o700); err != nil {
 			return nil, fmt.Errorf("open helper: %w", err)
@@ -97,19 +96,17 @@ func Open(c Config) (*Helper, error) {
 	return h, h.trim()
 }
 
-// Run lets the helper work until ctx ends, and drops ciphertext that has expired. Work that is under way then is broken off; what has
-// come of files stays.
+// Run lets the helper work until ctx ends, once, and drops ciphertext that has expired. Work that is under way then is broken off; what
+// has come of files stays.
 func (h *Helper) Run(ctx context.Context, ready func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h.mu.Lock()
 	h.running = ctx
 	h.mu.Unlock()
+	close(h.started)
 	sweep := reactor.NewLoop(sweepEvery, h.sweep, reactor.LoopConfig{Clock: h.c.Clock, AtOnce: true})
 	err := sweep.Run(ctx, ready)
-	h.mu.Lock()
-	h.running = nil
-	h.mu.Unlock()
 	cancel()
 	h.work.Wait()
 	return err
@@ -145,7 +142,15 @@ func (h *Helper) isActive(i storage.Index) bool {
 // Feed has a file fetched from a source, or goes on with what is there of it, and waits until its shares are placed. Several may feed
 // one file; ciphertext is fetched from one of them at a time. The end of ctx takes the source back: the work goes on as long as it
 // needs no source.
+//
+// A helper that does not run yet, or no more, says nothing until ctx ends. Were its stop told as a failure, a client would store the
+// file by itself; a client that loses the connection comes back and goes on.
 func (h *Helper) Feed(ctx context.Context, i storage.Index, s Source) (*Result, error) {
+	select {
+	case <-h.started:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	for {
 		u, joined, err := h.join(i, s)
 		if err != nil {
@@ -156,20 +161,26 @@ func (h *Helper) Feed(ctx context.Context, i storage.Index, s Source) (*Result, 
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if joined {
+		if joined && (u.err == nil || !h.stopped()) {
 			return u.result, u.err
 		}
 	}
 }
 
+func (h *Helper) stopped() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.running.Err() != nil
+}
+
 // join adds a source to the work on a file, which it begins if there is none. Work that has run out of sources takes no more: it is
-// about to end.
+// about to end. Of a helper that has stopped it is work that is never done.
 func (h *Helper) join(i storage.Index, s Source) (u *upload, joined bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch u := h.active[i]; {
-	case h.running == nil || h.running.Err() != nil:
-		return nil, false, ErrStopping
+	case h.running.Err() != nil:
+		return &upload{}, false, nil
 	case u != nil:
 		return u, u.add(s), nil
 	case len(h.active) >= h.c.Limit:

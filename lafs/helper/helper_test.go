@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -212,6 +213,78 @@ func (x *taker) read(i storage.Index) []byte {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.taken[i]
+}
+
+// A staying taker encodes until it is broken off.
+type staying struct{ taker }
+
+func (*staying) UploadSealed(ctx context.Context, _ immutable.Sealed) (*immutable.UploadResult, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestSilentWhileStopped: whoever feeds a helper is told nothing before it runs and after it stops, which would be taken for a failure.
+func TestSilentWhileStopped(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("the connection broke")
+		feed := func(h *helper.Helper) (end context.CancelCauseFunc, over chan error) {
+			ctx, end := context.WithCancelCause(t.Context())
+			over = make(chan error, 1)
+			go func() {
+				_, err := h.Feed(ctx, index, &file{data: pattern(1000)})
+				over <- err
+			}()
+			return end, over
+		}
+		silent := func(when string, end context.CancelCauseFunc, over chan error) {
+			t.Helper()
+			synctest.Wait()
+			if len(over) > 0 {
+				t.Errorf("%s: a client was told %v", when, <-over)
+				return
+			}
+			if end(gone); !errors.Is(<-over, gone) {
+				t.Errorf("%s: a client that goes away keeps the helper busy", when)
+			}
+		}
+		opened := func(up helper.Uploader) *helper.Helper {
+			h, err := helper.Open(helper.Config{Uploader: up, Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		}
+		h := opened(&staying{})
+		end, over := feed(h)
+		silent("before it runs", end, over)
+		ctx, stop := context.WithCancel(t.Context())
+		_, early := feed(h)
+		synctest.Wait()
+		var running sync.WaitGroup
+		running.Go(func() { _ = h.Run(ctx, func() {}) })
+		end, over = feed(h)
+		synctest.Wait()
+		stop()
+		running.Wait()
+		silent("when it stops", end, over)
+		end, over = feed(h)
+		silent("when it has stopped", end, over)
+		if len(early) > 0 {
+			t.Errorf("a client that came before it ran was told %v", <-early)
+		}
+
+		h = opened(&taker{})
+		ctx, stop = context.WithCancel(t.Context())
+		defer stop()
+		_, over = feed(h)
+		running.Go(func() { _ = h.Run(ctx, func() {}) })
+		if err := <-over; err != nil {
+			t.Errorf("a client that came before it ran, in the end: %v", err)
+		}
+		stop()
+		running.Wait()
+	})
 }
 
 // TestExpires: what nobody asks for is removed in time, and nothing else.

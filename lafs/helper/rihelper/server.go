@@ -117,7 +117,7 @@ func failed(err error) error {
 	if e, ok := errors.AsType[*immutable.UnhappyError](err); ok {
 		return &foolscap.CallError{Type: unhappy, Message: e.Error()}
 	}
-	for _, known := range []error{helper.ErrBusy, helper.ErrStopping, helper.ErrNoRoom, helper.ErrBadFile} {
+	for _, known := range []error{helper.ErrBusy, helper.ErrNoRoom, helper.ErrBadFile} {
 		if errors.Is(err, known) {
 			return &foolscap.CallError{Type: failure, Message: err.Error()}
 		}
