@@ -83,7 +83,8 @@ func (c Config) withDefaults() Config {
 // A Keeper keeps files alive. It is a reactor.Service.
 type Keeper struct {
 	c      Config
-	store  atomic.Pointer[Store] // nil: nothing was ever to be watched
+	store  atomic.Pointer[Store] // nil: it is not open
+	opened chan struct{}         // closed when the store has been opened, or will not be
 	wake   chan struct{}         // something may be due
 	steer  chan struct{}         // look now at what is to be watched
 	search chan struct{}         // a pass may be due
@@ -104,7 +105,7 @@ type Keeper struct {
 // New makes a keeper.
 func New(c Config) *Keeper {
 	return &Keeper{
-		c: c.withDefaults(), wake: make(chan struct{}, 1), steer: make(chan struct{}, 1), search: make(chan struct{}, 1),
+		c: c.withDefaults(), opened: make(chan struct{}), wake: make(chan struct{}, 1), steer: make(chan struct{}, 1), search: make(chan struct{}, 1),
 		turns: map[*context.CancelCauseFunc]bool{}, changed: make(chan struct{}), visits: map[storage.Index]bool{},
 	}
 }
@@ -112,6 +113,8 @@ func New(c Config) *Keeper {
 // Run keeps files until ctx ends. What is under way then is broken off, and done again the next time.
 func (k *Keeper) Run(ctx context.Context, ready func()) (err error) {
 	ready()
+	opened := sync.OnceFunc(func() { close(k.opened) })
+	defer opened()
 	if !k.anything(ctx) {
 		return nil
 	}
@@ -119,6 +122,7 @@ func (k *Keeper) Run(ctx context.Context, ready func()) (err error) {
 	if err != nil {
 		k.c.Log.Error("files are not kept alive", "error", err)
 		k.fail(err)
+		opened()
 		<-ctx.Done()
 		return nil
 	}
@@ -132,6 +136,7 @@ func (k *Keeper) Run(ctx context.Context, ready func()) (err error) {
 	k.mu.Unlock()
 	k.store.Store(s)
 	defer k.store.Store(nil)
+	opened()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -142,16 +147,21 @@ func (k *Keeper) Run(ctx context.Context, ready func()) (err error) {
 	return nil
 }
 
-// anything waits until there is something to watch; false when ctx ended first.
+// anything waits until there is something to do; false when ctx ended first.
 func (k *Keeper) anything(ctx context.Context) bool {
-	for {
-		if k.look(); len(k.watched().Roots) > 0 || len(k.watched().Retiring) > 0 || exists(k.c.Path) {
-			return true
-		}
+	for !k.needed() {
 		if !k.rest(ctx, k.c.Tick, k.steer) {
 			return false
 		}
 	}
+	return true
+}
+
+// needed looks whether there is something to do, or ever was.
+func (k *Keeper) needed() bool {
+	k.look()
+	w := k.watched()
+	return len(w.Roots) > 0 || len(w.Retiring) > 0 || exists(k.c.Path)
 }
 
 // policy is the one of the config, with the spread of the store.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -251,5 +252,54 @@ func TestForget(t *testing.T) {
 		_, err = d.Unlink(t.Context(), "d")
 		must(t, err)
 		files(2)
+	})
+}
+
+// TestOrders: an order is taken from the moment on at which there is something to watch, and holds over a restart.
+func TestOrders(t *testing.T) {
+	keyOf(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, 12)
+		root := w.mkdir([]lafs.NewChild{{Name: "f", Child: w.put(100)}}).Cap()
+		var watched atomic.Pointer[caps.Cap]
+		change := func(c *keeper.Config) {
+			c.Watch = func() (watch keeper.Watch, err error) {
+				if root := watched.Load(); root != nil {
+					watch.Roots = []keeper.Root{{Name: "home", Cap: *root}}
+				}
+				return watch, nil
+			}
+		}
+		looked := func(k *keeper.Keeper, paused bool) {
+			t.Helper()
+			time.Sleep(3 * time.Hour)
+			synctest.Wait()
+			if st, err := k.Status(); err != nil || st.Paused != paused || !paused && st.Files != 2 {
+				t.Errorf("paused %v: got %+v, %v", paused, st, err)
+			}
+		}
+		k, stop := w.run(change)
+		time.Sleep(time.Minute)
+		for _, order := range []func() error{k.Pause, k.Resume, k.Now} {
+			if err := order(); !errors.Is(err, keeper.ErrIdle) {
+				t.Errorf("without anything to watch: got %v", err)
+			}
+		}
+		watched.Store(&root)
+		must(t, k.Pause())
+		looked(k, true)
+		stop()
+		if err := k.Resume(); !errors.Is(err, keeper.ErrClosed) {
+			t.Errorf("after the end: got %v", err)
+		}
+
+		k, stop = w.run(change)
+		looked(k, true)
+		stop()
+		k, stop = w.run(change)
+		must(t, k.Resume())
+		looked(k, false)
+		stop()
+		auditStore(t, w.config(nil).Path)
 	})
 }

@@ -89,9 +89,9 @@ func (k *Keeper) Pause() error { return k.set(true) }
 func (k *Keeper) Resume() error { return k.set(false) }
 
 func (k *Keeper) set(paused bool) error {
-	s := k.store.Load()
-	if s == nil {
-		return ErrIdle
+	s, err := k.open()
+	if err != nil {
+		return err
 	}
 	value, e := "", Event{At: k.c.Clock.Now(), Kind: EventResume, Text: "files are kept alive again"}
 	if paused {
@@ -116,24 +116,48 @@ func (k *Keeper) set(paused bool) error {
 	return nil
 }
 
-// ErrIdle means that there is nothing to do: no root is watched.
-var ErrIdle = errors.New("the keeper watches nothing: say what with tahoe keeper add")
+var (
+	// ErrIdle means that there is nothing to do: no root is watched.
+	ErrIdle = errors.New("the keeper watches nothing: say what with tahoe keeper add")
+	// ErrClosed means that the keeper does not work. Its Status says why, if it is not that its node stops.
+	ErrClosed = errors.New("the keeper is not running: tahoe keeper status may say why")
+)
+
+// openTime is how long an order waits for a store that is being opened.
+const openTime = 10 * time.Second
+
+// open is the store. A keeper that has something to do only since a moment is opening it, or is about to.
+func (k *Keeper) open() (*Store, error) {
+	if k.store.Load() == nil {
+		if !k.needed() {
+			return nil, ErrIdle
+		}
+		poke(k.steer)
+		t := k.c.Clock.NewTimer(openTime)
+		defer t.Stop()
+		select {
+		case <-k.opened:
+		case <-t.C():
+		}
+	}
+	if s := k.store.Load(); s != nil {
+		return s, nil
+	}
+	return nil, ErrClosed
+}
 
 // Now has everything looked at that is not being looked at, whether it is due or not, and what is to be watched too.
 func (k *Keeper) Now() error {
-	k.look()
-	poke(k.steer)
-	s := k.store.Load()
-	if s == nil {
-		if len(k.watched().Roots) == 0 {
-			return ErrIdle
-		}
-		return nil // it is being opened, and then everything is due
+	s, err := k.open()
+	if err != nil {
+		return err
 	}
+	k.look()
 	now := k.c.Clock.Now()
 	if err := errors.Join(s.Hasten(now, now), s.setMeta(metaPassAsked, "yes")); err != nil {
 		return err
 	}
+	poke(k.steer)
 	poke(k.search)
 	poke(k.wake)
 	return nil
