@@ -1,10 +1,12 @@
 package browser_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -129,13 +131,28 @@ func testUploadGoesOn(t *testing.T, size int64) {
 	d.statusMoves(d.root+"film.mkv", size)
 }
 
+// narrow is a client with a connection of its own that takes in little which has not been read yet. The systems' own buffers grow
+// with what a connection has carried, until a whole file fits.
+func narrow() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return c, c.(*net.TCPConn).SetReadBuffer(64 << 10)
+		},
+	}}
+}
+
 // statusMoves: the page of transfers follows a download without being loaded again.
 func (d *desk) statusMoves(file string, size int64) {
 	d.t.Helper()
 	p := d.open(1200, 900)
 	p.visit(d.base + "/status")
 	p.eval(`window.same = true`)
-	resp, err := http.Get(file)
+	resp, err := narrow().Get(file)
 	if err != nil {
 		d.t.Fatal(err)
 	}
