@@ -31,7 +31,7 @@ func (k *Keeper) work(ctx context.Context) error {
 		if len(due) == 0 {
 			pause := time.Hour
 			if !next.IsZero() {
-				pause = next.Sub(now)
+				pause = max(next.Sub(now), k.c.Tick) // what becomes due meanwhile is looked at together
 			}
 			if !k.rest(ctx, pause, k.wake) {
 				return context.Cause(ctx)
@@ -135,13 +135,16 @@ type visit struct {
 	events []Event
 }
 
+// now is in whole seconds, as the store keeps times: what follows from them is the same before and after.
+func (v *visit) now() time.Time { return v.k.c.Clock.Now().Truncate(time.Second) }
+
 // look checks, and takes in what was found. The error is that of the context.
 func (v *visit) look(o health.Options) error {
 	r, err := v.k.c.Files.Check(v.ctx, v.f.Verify, o)
 	if v.ctx.Err() != nil {
 		return context.Cause(v.ctx)
 	}
-	now := v.k.c.Clock.Now()
+	now := v.now()
 	if err != nil {
 		v.f.Checked, v.f.Tries, v.f.Note = now, v.f.Tries+1, err.Error()
 		if v.f.State == Unseen {
@@ -154,7 +157,7 @@ func (v *visit) look(o health.Options) error {
 }
 
 func (v *visit) learn(r *health.Result, o health.Options) {
-	now := v.k.c.Clock.Now()
+	now := v.now()
 	_, known := v.k.c.Reach()
 	all := len(r.Responding) >= known
 	v.f.learn(r, o, now, all)
@@ -183,7 +186,7 @@ func (v *visit) repair() error {
 			return err
 		}
 	}
-	now := v.k.c.Clock.Now()
+	now := v.now()
 	if err != nil {
 		v.failed(err)
 		return nil
@@ -261,7 +264,7 @@ func (v *visit) conclude() {
 }
 
 func (v *visit) tell(kind, text string) {
-	v.events = append(v.events, Event{At: v.k.c.Clock.Now(), Kind: kind, Place: v.f.Place(), Text: text})
+	v.events = append(v.events, Event{At: v.now(), Kind: kind, Place: v.f.Place(), Text: text})
 }
 
 // Place is where the file was found, for people.
