@@ -107,7 +107,9 @@ func (h *Helper) Run(ctx context.Context, ready func()) error {
 	close(h.started)
 	sweep := reactor.NewLoop(sweepEvery, h.sweep, reactor.LoopConfig{Clock: h.c.Clock, AtOnce: true})
 	err := sweep.Run(ctx, ready)
-	cancel()
+	h.mu.Lock()
+	cancel() // nobody who has the lock afterwards begins anything
+	h.mu.Unlock()
 	h.work.Wait()
 	return err
 }
