@@ -115,13 +115,20 @@ func (h *Helper) Run(ctx context.Context, ready func()) error {
 }
 
 // Find says whether a file is on the grid already, with all its shares. It is nil when the file has to be sent: then Feed is to be
-// called.
+// called. Like Feed, it says nothing while the helper does not run.
 func (h *Helper) Find(ctx context.Context, i storage.Index) (*immutable.Find, error) {
+	if err := h.begun(ctx); err != nil {
+		return nil, err
+	}
 	h.count(func(c *Counters) { c.Requests++ })
 	if h.isActive(i) {
 		return nil, nil
 	}
 	found, err := h.c.Uploader.FindWhole(ctx, i)
+	if err != nil && h.stopped() {
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -148,10 +155,8 @@ func (h *Helper) isActive(i storage.Index) bool {
 // A helper that does not run yet, or no more, says nothing until ctx ends. Were its stop told as a failure, a client would store the
 // file by itself; a client that loses the connection comes back and goes on.
 func (h *Helper) Feed(ctx context.Context, i storage.Index, s Source) (*Result, error) {
-	select {
-	case <-h.started:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := h.begun(ctx); err != nil {
+		return nil, err
 	}
 	for {
 		u, joined, err := h.join(i, s)
@@ -169,6 +174,17 @@ func (h *Helper) Feed(ctx context.Context, i storage.Index, s Source) (*Result, 
 	}
 }
 
+// begun waits until the helper runs. Its error is the end of ctx.
+func (h *Helper) begun(ctx context.Context) error {
+	select {
+	case <-h.started:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// stopped says whether the helper, which has begun, runs no more.
 func (h *Helper) stopped() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

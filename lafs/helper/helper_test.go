@@ -215,8 +215,12 @@ func (x *taker) read(i storage.Index) []byte {
 	return x.taken[i]
 }
 
-// A staying taker encodes until it is broken off.
+// A staying taker encodes until it is broken off, and finds nothing out.
 type staying struct{ taker }
+
+func (*staying) FindWhole(context.Context, storage.Index) (*immutable.Find, error) {
+	return nil, errors.New("no server answers")
+}
 
 func (*staying) UploadSealed(ctx context.Context, _ immutable.Sealed) (*immutable.UploadResult, error) {
 	<-ctx.Done()
@@ -228,14 +232,23 @@ func TestSilentWhileStopped(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("the connection broke")
-		feed := func(h *helper.Helper) (end context.CancelCauseFunc, over chan error) {
+		ask := func(question func(ctx context.Context) error) (end context.CancelCauseFunc, over chan error) {
 			ctx, end := context.WithCancelCause(t.Context())
 			over = make(chan error, 1)
-			go func() {
-				_, err := h.Feed(ctx, index, &file{data: pattern(1000)})
-				over <- err
-			}()
+			go func() { over <- question(ctx) }()
 			return end, over
+		}
+		feed := func(h *helper.Helper) (end context.CancelCauseFunc, over chan error) {
+			return ask(func(ctx context.Context) error {
+				_, err := h.Feed(ctx, index, &file{data: pattern(1000)})
+				return err
+			})
+		}
+		find := func(h *helper.Helper) (end context.CancelCauseFunc, over chan error) {
+			return ask(func(ctx context.Context) error {
+				_, err := h.Find(ctx, storage.Index{9})
+				return err
+			})
 		}
 		silent := func(when string, end context.CancelCauseFunc, over chan error) {
 			t.Helper()
@@ -258,6 +271,8 @@ func TestSilentWhileStopped(t *testing.T) {
 		h := opened(&staying{})
 		end, over := feed(h)
 		silent("before it runs", end, over)
+		end, over = find(h)
+		silent("before it runs, asked for a file", end, over)
 		ctx, stop := context.WithCancel(t.Context())
 		_, early := feed(h)
 		synctest.Wait()
@@ -270,6 +285,8 @@ func TestSilentWhileStopped(t *testing.T) {
 		silent("when it stops", end, over)
 		end, over = feed(h)
 		silent("when it has stopped", end, over)
+		end, over = find(h)
+		silent("when it has stopped, asked for a file", end, over)
 		if len(early) > 0 {
 			t.Errorf("a client that came before it ran was told %v", <-early)
 		}
