@@ -216,13 +216,13 @@ func (x *taker) read(i storage.Index) []byte {
 }
 
 // A staying taker encodes until it is broken off, and finds nothing out.
-type staying struct{ taker }
+type staying struct{}
 
-func (*staying) FindWhole(context.Context, storage.Index) (*immutable.Find, error) {
+func (staying) FindWhole(context.Context, storage.Index) (*immutable.Find, error) {
 	return nil, errors.New("no server answers")
 }
 
-func (*staying) UploadSealed(ctx context.Context, _ immutable.Sealed) (*immutable.UploadResult, error) {
+func (staying) UploadSealed(ctx context.Context, _ immutable.Sealed) (*immutable.UploadResult, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -268,7 +268,7 @@ func TestSilentWhileStopped(t *testing.T) {
 			}
 			return h
 		}
-		h := opened(&staying{})
+		h := opened(staying{})
 		end, over := feed(h)
 		silent("before it runs", end, over)
 		end, over = find(h)
